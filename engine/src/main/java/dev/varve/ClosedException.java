@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve;
+
+/**
+ * Thrown when a handle is used after it was closed, or after the parent it belongs to was closed.
+ *
+ * <p>The call had no effect. Closing a handle again is not an error and never throws this.
+ */
+public final class ClosedException extends VarveException {
+  private static final long serialVersionUID = 1L;
+
+  /** What was closed. */
+  private final String closed;
+
+  /**
+   * Creates an exception that names what was closed.
+   *
+   * @param closed what was closed, for example {@code store "/data/a.varve"}
+   */
+  public ClosedException(String closed) {
+    super(message(closed));
+    this.closed = closed;
+  }
+
+  /**
+   * Creates an exception that names what was closed, with a cause.
+   *
+   * @param closed what was closed, for example {@code store "/data/a.varve"}
+   * @param cause what led to it
+   */
+  public ClosedException(String closed, Throwable cause) {
+    super(message(closed), cause);
+    this.closed = closed;
+  }
+
+  /**
+   * Returns what was closed.
+   *
+   * @return the name given to the constructor
+   */
+  public String closed() {
+    return closed;
+  }
+
+  private static String message(String closed) {
+    return closed + " is closed; open it again to use it";
+  }
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * The Varve storage engine: durable and off-heap structures on the Foreign Function and Memory API,
+ * without JNI and without {@code sun.misc.Unsafe} in its own code.
+ */
+module dev.varve.engine {
+  requires static transitive org.jspecify;
+
+  exports dev.varve;
+  exports dev.varve.memory;
+}

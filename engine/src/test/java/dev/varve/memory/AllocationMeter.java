@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.memory;
+
+import com.sun.management.ThreadMXBean;
+import java.lang.management.ManagementFactory;
+
+/** Measures what the current thread allocates on the heap. */
+public final class AllocationMeter {
+
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
+  private static final int ROUNDS = 60;
+  private static final int OPERATIONS = 20_000;
+
+  private AllocationMeter() {}
+
+  /**
+   * Returns the heap bytes per operation in steady state: the least of several rounds, because the
+   * first ones also pay for compiling.
+   */
+  public static double bytesPerOperation(Runnable operation) {
+    long least = Long.MAX_VALUE;
+    for (int round = 0; round < ROUNDS && least > 0; round++) {
+      long before = THREADS.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < OPERATIONS; i++) {
+        operation.run();
+      }
+      least = Math.min(least, THREADS.getCurrentThreadAllocatedBytes() - before);
+    }
+    return (double) least / OPERATIONS;
+  }
+}
