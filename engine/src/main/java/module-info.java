@@ -8,5 +8,6 @@ module dev.varve.engine {
   requires static transitive org.jspecify;
 
   exports dev.varve;
+  exports dev.varve.file;
   exports dev.varve.memory;
 }

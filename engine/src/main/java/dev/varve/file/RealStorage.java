@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.file;
+
+import dev.varve.VarveException;
+import java.io.IOException;
+import java.nio.channels.AsynchronousFileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.ReadOnlyFileSystemException;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/** The storage of the operating system. */
+final class RealStorage implements Storage {
+  static final RealStorage INSTANCE = new RealStorage();
+
+  private static final boolean WINDOWS =
+      System.getProperty("os.name", "").toLowerCase(Locale.ROOT).startsWith("windows");
+
+  private final long processId = ProcessHandle.current().pid();
+  private final Optional<String> bootId = Processes.bootId();
+
+  private RealStorage() {}
+
+  @Override
+  public StorageFile open(Path path, FileAccess access) {
+    return RealFile.open(path, access);
+  }
+
+  @Override
+  public boolean exists(Path path) {
+    try {
+      path.getFileSystem().provider().checkAccess(path);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    } catch (IOException e) {
+      if (isBelowFile(path, e)) {
+        return false;
+      }
+      throw failure("look for", path, e);
+    }
+  }
+
+  /** Translates a failure; below a file there is nothing, whatever words the system has for it. */
+  static VarveException failure(String operation, Path path, IOException cause) {
+    return Failures.translate(
+        operation,
+        path,
+        isBelowFile(path, cause) ? new NoSuchFileException(path.toString()) : cause);
+  }
+
+  @SuppressWarnings("GetClass") // subclasses of the exception have a meaning of their own
+  private static boolean isBelowFile(Path path, IOException cause) {
+    if (cause.getClass() == FileSystemException.class) {
+      for (Path dir = path.getParent(); dir != null; dir = dir.getParent()) {
+        if (Files.isRegularFile(dir)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  @Override
+  public void createDirectories(Path dir) {
+    try {
+      createDirectory(dir);
+    } catch (IOException e) {
+      throw failure("create directory", dir, e);
+    } catch (ReadOnlyFileSystemException e) {
+      throw Failures.readOnly("create directory", dir, e);
+    }
+  }
+
+  private static void createDirectory(Path dir) throws IOException {
+    if (Files.isDirectory(dir)) {
+      return;
+    }
+    Path parent = dir.toAbsolutePath().getParent();
+    if (parent != null) {
+      createDirectory(parent);
+    }
+    try {
+      Files.createDirectory(dir);
+    } catch (FileAlreadyExistsException e) {
+      if (!Files.isDirectory(dir)) {
+        throw e;
+      }
+    }
+  }
+
+  @Override
+  public List<Path> list(Path dir) {
+    List<Path> entries = new ArrayList<>();
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(dir)) {
+      stream.forEach(entries::add);
+    } catch (IOException e) {
+      throw failure("list", dir, e);
+    }
+    entries.sort(Comparator.comparing(entry -> entry.getFileName().toString()));
+    return List.copyOf(entries);
+  }
+
+  @Override
+  public void delete(Path path) {
+    try {
+      Files.delete(path);
+    } catch (IOException e) {
+      throw failure("delete", path, e);
+    } catch (ReadOnlyFileSystemException e) {
+      throw Failures.readOnly("delete", path, e);
+    }
+  }
+
+  @Override
+  public void rename(Path source, Path target) {
+    try {
+      Files.readAttributes(source, BasicFileAttributes.class);
+      if (Files.isDirectory(target) || (Files.isDirectory(source) && Files.exists(target))) {
+        throw new FileAlreadyExistsException(target.toString());
+      }
+      Files.move(source, target, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw failure(
+          "rename to " + Failures.quote(target) + " the",
+          source,
+          isBelowFile(target, e) ? new NoSuchFileException(target.toString()) : e);
+    } catch (ReadOnlyFileSystemException e) {
+      throw Failures.readOnly("rename", source, e);
+    }
+  }
+
+  @Override
+  public void syncDirectory(Path dir) {
+    try {
+      if (!Files.readAttributes(dir, BasicFileAttributes.class).isDirectory()) {
+        throw new NotDirectoryException(dir.toString());
+      }
+      if (WINDOWS) {
+        return; // a directory cannot be opened there; NTFS keeps a journal of its entries
+      }
+      // Forcing an asynchronous channel runs in this thread and does not know interrupts.
+      try (AsynchronousFileChannel channel =
+          AsynchronousFileChannel.open(dir, StandardOpenOption.READ)) {
+        channel.force(true);
+      }
+    } catch (IOException e) {
+      throw failure("sync directory", dir, e);
+    }
+  }
+
+  @Override
+  public long usableSpace(Path dir) {
+    try {
+      return Files.getFileStore(dir).getUsableSpace();
+    } catch (IOException e) {
+      throw failure("find the usable space of", dir, e);
+    }
+  }
+
+  @Override
+  public Optional<ProcessLock> tryLock(Path lockFile, long position, LockMode mode) {
+    return RealLocks.tryLock(lockFile, position, mode);
+  }
+
+  @Override
+  public long nanoTime() {
+    return System.nanoTime();
+  }
+
+  @Override
+  public long currentTimeMillis() {
+    return System.currentTimeMillis();
+  }
+
+  @Override
+  public long processId() {
+    return processId;
+  }
+
+  @Override
+  public OptionalLong processStart(long processId) {
+    return Processes.start(processId);
+  }
+
+  @Override
+  public Optional<String> bootId() {
+    return bootId;
+  }
+}

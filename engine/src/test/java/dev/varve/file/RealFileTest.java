@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.file;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.sun.management.ThreadMXBean;
+import dev.varve.ClosedException;
+import dev.varve.StorageException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What only files of the operating system can show. */
+class RealFileTest {
+  @TempDir Path dir;
+  private final Storage storage = Storage.real();
+
+  @Test
+  void closingRacesReadersAndWriters() throws Exception {
+    for (int round = 0; round < 30; round++) {
+      StorageFile file = storage.open(dir.resolve("a" + round), FileAccess.CREATE_NEW);
+      file.extend(100_000);
+      AtomicReference<Throwable> failure = new AtomicReference<>();
+      List<Thread> threads = new ArrayList<>();
+      CountDownLatch running = new CountDownLatch(3);
+      for (int t = 0; t < 3; t++) {
+        int kind = t;
+        threads.add(
+            Thread.ofPlatform()
+                .start(
+                    () -> {
+                      MemorySegment buffer = Arena.ofAuto().allocate(50_000);
+                      try {
+                        while (true) {
+                          switch (kind) {
+                            case 0 -> file.read(0, buffer);
+                            case 1 -> file.write(0, buffer);
+                            default -> file.write(0, new MemorySegment[] {buffer, buffer}, 2);
+                          }
+                          running.countDown();
+                        }
+                      } catch (ClosedException e) {
+                        running.countDown();
+                      } catch (Throwable e) {
+                        failure.set(e);
+                        running.countDown();
+                      }
+                    }));
+      }
+      running.await();
+      file.close();
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      assertThat(failure).hasNullValue();
+    }
+    assertThat(Descriptors.below(dir)).isEmpty();
+  }
+
+  /** What takes over when interrupts come too often, or the file cannot be opened anew. */
+  @Test
+  void theAnchorReadsWritesAndMapsAsWell() throws Exception {
+    try (RealFile file = RealFile.open(dir.resolve("a"), FileAccess.CREATE_NEW);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(300_000);
+      for (long i = 0; i < bytes.byteSize(); i++) {
+        bytes.set(ValueLayout.JAVA_BYTE, i, (byte) (i * 31 >> 3));
+      }
+      file.write(0, bytes.asSlice(0, 10));
+      ByteBuffer source = bytes.asByteBuffer().position(5);
+      file.writeByAnchor(5, source);
+      assertThat(source.hasRemaining()).isFalse();
+      MemorySegment read = arena.allocate(bytes.byteSize() + 1);
+      ByteBuffer target = read.asByteBuffer().position(3);
+      file.readByAnchor(3, target);
+      assertThat(target.remaining()).isEqualTo(1);
+      assertThat(read.asSlice(3).mismatch(bytes.asSlice(3))).isEqualTo(bytes.byteSize() - 3);
+      assertThat(file.size()).isEqualTo(bytes.byteSize());
+      try (Arena shared = Arena.ofShared()) {
+        MemorySegment mapped =
+            Uninterrupted.call(() -> file.mapAlone(MapMode.READ_ONLY, 7, 100_000, shared));
+        assertThat(mapped.mismatch(bytes.asSlice(7, 100_000))).isEqualTo(-1);
+      }
+    }
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void failedOpensLeakNothing() throws Exception {
+    storage.open(dir.resolve("a"), FileAccess.CREATE_NEW).close();
+    for (int i = 0; i < 20; i++) {
+      assertThatThrownBy(() -> storage.open(dir, FileAccess.READ))
+          .isInstanceOf(StorageException.class);
+      assertThatThrownBy(() -> storage.open(dir.resolve("x"), FileAccess.WRITE)).isNotNull();
+      assertThatThrownBy(() -> storage.open(dir.resolve("a"), FileAccess.CREATE_NEW)).isNotNull();
+      assertThatThrownBy(() -> storage.tryLock(dir, 0, LockMode.SHARED))
+          .isInstanceOf(StorageException.class);
+    }
+    assertThat(Descriptors.below(dir)).isEmpty();
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aPipeIsRefusedAtOnce() throws Exception {
+    Path pipe = dir.resolve("pipe");
+    Assumptions.assumeTrue(works(List.of("mkfifo", pipe.toString())));
+    assertThatThrownBy(() -> storage.open(pipe, FileAccess.READ))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining("Not a file");
+  }
+
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aLimitOnTheLengthOfFilesIsAFullDisk() throws Exception {
+    List<String> command =
+        new ArrayList<>(List.of("bash", "-c", "ulimit -f 1024; exec \"$@\"", "bash"));
+    command.addAll(ChildProcess.command(LimitedProcess.class, dir));
+    command.add(command.indexOf("-cp"), "-XX:-UsePerfData");
+    try (ChildProcess child = ChildProcess.start(command)) {
+      assertThat(child.rest().lines())
+          .containsExactly(
+              "exit 0",
+              "extend: full, needed 2096152, size 1000",
+              "write: full, needed 2097152",
+              "at last 1048576");
+    }
+  }
+
+  /** Of two threads that sync together none may believe that all is well. */
+  @ParameterizedTest
+  @CsvSource({"sync, fsync", "force, msync"})
+  @EnabledOnOs(OS.LINUX)
+  void aFailedSyncPoisonsTheHandle(String what, String systemCall) throws Exception {
+    String inject = "inject=" + systemCall + ":error=EIO:delay_enter=300000:when=1";
+    List<String> command = new ArrayList<>(List.of("strace", "-f", "-qq", "-o", "/dev/null"));
+    Assumptions.assumeTrue(works(List.of("strace", "-o", "/dev/null", "true")), "strace works");
+    command.addAll(List.of("-e", "trace=" + systemCall, "-e", inject));
+    command.addAll(ChildProcess.command(SyncingProcess.class, dir, what));
+    try (ChildProcess child = ChildProcess.start(command)) {
+      assertThat(child.rest().lines())
+          .containsExactly(
+              "exit 0",
+              "together: [PoisonedException, StorageException]",
+              "again: PoisonedException",
+              "read: PoisonedException",
+              "force: PoisonedException");
+    }
+  }
+
+  private static boolean works(List<String> command) throws InterruptedException {
+    try {
+      return new ProcessBuilder(command).start().waitFor() == 0;
+    } catch (IOException e) {
+      return false; // there is no such program here
+    }
+  }
+
+  @Test
+  void readsAndWritesAllocateLittle() {
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (StorageFile file = storage.open(dir.resolve("a"), FileAccess.CREATE_NEW);
+        Arena arena = Arena.ofShared()) {
+      MemorySegment buffer = arena.allocate(4096);
+      MemorySegment[] two = {buffer, buffer};
+      long allocated = 0;
+      int rounds = 2000;
+      for (int warm = 0; warm < 5; warm++) {
+        long before = threads.getCurrentThreadAllocatedBytes();
+        for (int i = 0; i < rounds; i++) {
+          file.write(0, buffer);
+          file.write(0, two, 2);
+          file.read(0, buffer);
+        }
+        allocated = threads.getCurrentThreadAllocatedBytes() - before;
+      }
+      // The views that channels ask for: about 64 bytes each, and what the JDK adds to pin them.
+      assertThat(allocated / rounds).isLessThan(1000);
+    }
+  }
+
+  @Test
+  @Tag("long")
+  void segmentsOfMoreThanTwoGigabytes() {
+    long size = (1L << 31) + 12_345;
+    try (StorageFile file = storage.open(dir.resolve("a"), FileAccess.CREATE_NEW);
+        Arena arena = Arena.ofShared()) {
+      MemorySegment buffer = arena.allocate(size);
+      buffer.set(ValueLayout.JAVA_BYTE, size - 1, (byte) 7);
+      buffer.set(ValueLayout.JAVA_BYTE, 1L << 30, (byte) 8);
+      file.write(0, buffer);
+      assertThat(file.size()).isEqualTo(size);
+      buffer.fill((byte) 1);
+      assertThat(file.read(0, buffer)).isEqualTo(size);
+      assertThat(buffer.get(ValueLayout.JAVA_BYTE, size - 1)).isEqualTo((byte) 7);
+      assertThat(buffer.get(ValueLayout.JAVA_BYTE, 1L << 30)).isEqualTo((byte) 8);
+      assertThat(buffer.get(ValueLayout.JAVA_BYTE, 5)).isZero();
+      file.write(0, new MemorySegment[] {buffer.asSlice(size - 1), buffer}, 2);
+      assertThat(file.size()).isEqualTo(size + 1);
+      MemorySegment one = arena.allocate(1);
+      file.read(0, one);
+      assertThat(one.get(ValueLayout.JAVA_BYTE, 0)).isEqualTo((byte) 7);
+      try (Mapping mapping = file.map(0, size + 1, MapAccess.READ_ONLY)) {
+        assertThat(mapping.segment().get(ValueLayout.JAVA_BYTE, size)).isEqualTo((byte) 7);
+      }
+    }
+  }
+}
