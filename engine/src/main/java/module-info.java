@@ -6,8 +6,10 @@
  */
 module dev.varve.engine {
   requires static transitive org.jspecify;
+  requires jdk.jfr;
 
   exports dev.varve;
   exports dev.varve.file;
+  exports dev.varve.log;
   exports dev.varve.memory;
 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.log;
+
+import dev.varve.memory.Slab;
+import dev.varve.memory.SlabPool;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Memory for frames. Frames are laid one behind the other into slabs, since they leave in the order
+ * they came; one larger than a quarter of a slab gets its own.
+ *
+ * <p>Allocation is for one thread at a time; frames are freed by any.
+ */
+final class HotTier {
+
+  private static final long MAX_SLAB = 16L << 20;
+  private static final long MIN_SLAB = 1L << 16;
+
+  final long capacity;
+  private final SlabPool pool;
+  private final long slabBytes;
+  private final AtomicLong held = new AtomicLong();
+  private @Nullable Slab current;
+  private long next;
+
+  HotTier(long capacity) {
+    this.capacity = capacity;
+    long share =
+        Math.max(MIN_SLAB, Math.min(MAX_SLAB, Long.highestOneBit(Math.max(1, capacity / 8))));
+    this.slabBytes = share;
+    this.pool = new SlabPool(share, share);
+  }
+
+  /** Room for a frame; its content is arbitrary. */
+  HotFrame allocate(long bytes) {
+    if (bytes > slabBytes / 4) {
+      return frame(pool.acquire(bytes), 0, bytes);
+    }
+    Slab slab = current;
+    if (slab == null || next + bytes > slabBytes) {
+      Slab fresh = pool.acquire(slabBytes);
+      if (slab != null) {
+        slab.release();
+      }
+      current = fresh;
+      slab = fresh;
+      next = 0;
+    }
+    if (!slab.tryRetain()) {
+      throw new IllegalStateException("the slab being filled was freed");
+    }
+    HotFrame frame = frame(slab, next, bytes);
+    next += bytes;
+    return frame;
+  }
+
+  private HotFrame frame(Slab slab, long offset, long bytes) {
+    held.addAndGet(bytes);
+    return new HotFrame(this, slab, offset, bytes);
+  }
+
+  void freed(long bytes) {
+    held.addAndGet(-bytes);
+  }
+
+  /** Bytes of frames not yet freed, whether still in the tier or only pinned by readers. */
+  long heldBytes() {
+    return held.get();
+  }
+
+  /** Gives back the slab being filled and the pool's reserve; frames that are pinned live on. */
+  void close() {
+    Slab slab = current;
+    if (slab != null) {
+      current = null;
+      slab.release();
+    }
+    pool.close();
+  }
+}
