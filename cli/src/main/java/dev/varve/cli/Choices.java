@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.cli;
+
+import dev.varve.arrow.Compression;
+import dev.varve.log.WritePolicy;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.TypeConversionException;
+
+/** The values of an enumeration, written in lower case with hyphens. */
+abstract class Choices<E extends Enum<E>> implements ITypeConverter<E>, Iterable<String> {
+  private final E[] values;
+
+  private Choices(E[] values) {
+    this.values = values;
+  }
+
+  /** The write policies. */
+  static final class OfWritePolicy extends Choices<WritePolicy> {
+    OfWritePolicy() {
+      super(WritePolicy.values());
+    }
+  }
+
+  /** The compressions. */
+  static final class OfCompression extends Choices<Compression> {
+    OfCompression() {
+      super(Compression.values());
+    }
+  }
+
+  /** Returns how a value is written. */
+  static String name(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  private List<String> names() {
+    return Arrays.stream(values).map(Choices::name).toList();
+  }
+
+  @Override
+  public E convert(String text) {
+    for (E value : values) {
+      if (name(value).equalsIgnoreCase(text.replace('_', '-'))) {
+        return value;
+      }
+    }
+    throw new TypeConversionException(
+        "'" + text + "' is none of " + String.join(", ", names()) + Nearest.hint(text, names()));
+  }
+
+  @Override
+  public Iterator<String> iterator() {
+    return names().iterator();
+  }
+}
