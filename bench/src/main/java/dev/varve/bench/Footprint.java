@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.bench;
+
+import dev.varve.arrow.StreamCache;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.ArrowReader;
+
+/**
+ * Measures the anonymous memory (RssAnon) of processes with a heap of 64 MiB that ingest and replay
+ * 4 GiB, beside a JVM that does nothing. Needs {@code /proc}; writes 4 GiB to disk.
+ *
+ * <pre>bench/run footprint</pre>
+ */
+public final class Footprint {
+
+  private static final long BYTES = 4L << 30;
+  private static final int EPOCHS = 3;
+  private static final String HEAP = "-Xmx64m";
+
+  private static long most;
+
+  private Footprint() {}
+
+  /**
+   * Runs the processes and prints what they took.
+   *
+   * @param args none; in the processes it starts, what to do
+   */
+  public static void main(String[] args) throws Exception {
+    if (args.length > 0) {
+      child(args[0], args.length > 1 ? Long.parseLong(args[1]) : 0);
+      return;
+    }
+    long bare = run("bare");
+    System.out.printf("bare JVM: %d KiB%n", bare);
+    for (long budget : new long[] {0, 32}) {
+      long all = run("ingest", Long.toString(budget));
+      System.out.printf(
+          "ingest and replay, memory budget %d MiB: %d KiB, %.1f MiB more than bare, %.1f beside"
+              + " the budget%n",
+          budget, all, (all - bare) / 1024.0, (all - bare) / 1024.0 - budget);
+      long replay = run("replay", Long.toString(budget));
+      System.out.printf(
+          "replay of a kept cache, memory budget %d MiB: %d KiB, %.1f MiB more than bare%n",
+          budget, replay, (replay - bare) / 1024.0);
+      StreamCache.delete(directory());
+    }
+  }
+
+  private static Path directory() {
+    return Dataset.directory().resolve("footprint");
+  }
+
+  private static long run(String... args) throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    for (String each :
+        java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments()) {
+      if (!each.startsWith("-Xm") && !each.startsWith("-XX:MaxDirect")) {
+        command.add(each);
+      }
+    }
+    command.add(HEAP);
+    command.add("-cp");
+    command.add(System.getProperty("java.class.path"));
+    command.add(Footprint.class.getName());
+    command.addAll(List.of(args));
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    List<String> lines = process.inputReader().lines().toList();
+    if (process.waitFor() != 0 || lines.isEmpty()) {
+      throw new IOException(command + " failed: " + lines);
+    }
+    lines.forEach(line -> System.out.println("  " + line));
+    return Long.parseLong(lines.getLast());
+  }
+
+  private static void child(String what, long budget) throws IOException {
+    sample();
+    switch (what) {
+      case "bare" -> {}
+      case "ingest" -> ingest(budget << 20);
+      case "replay" -> replay(budget << 20);
+      default -> throw new IllegalArgumentException(what);
+    }
+    sample();
+    System.out.println(most);
+  }
+
+  /** The source makes one batch and hands it over again and again, in 5 MB of its own. */
+  private static void ingest(long budget) throws IOException {
+    try (BufferAllocator allocator = new RootAllocator();
+        VectorSchemaRoot root = VectorSchemaRoot.create(Dataset.schema(), allocator)) {
+      Dataset.fill(root, new SplittableRandom(1));
+      Repeated source = new Repeated(root, BYTES);
+      try (StreamCache cache =
+          Caches.reading(source, allocator)
+              .directory(directory())
+              .kept()
+              .memoryCapacity(budget)
+              .create()) {
+        while (cache.ingestedCount() < source.batches()) {
+          try (ArrowReader reader = cache.reader()) {
+            replay(reader);
+          }
+        }
+        System.out.printf("ingested and replayed: %d KiB at most%n", most);
+        for (int epoch = 0; epoch < EPOCHS; epoch++) {
+          try (ArrowReader reader = cache.reader()) {
+            replay(reader);
+          }
+        }
+        System.out.printf("replayed %d times more: %d KiB at most%n", EPOCHS, most);
+      }
+    }
+  }
+
+  private static void replay(long budget) throws IOException {
+    try (BufferAllocator allocator = new RootAllocator();
+        StreamCache cache =
+            StreamCache.builder()
+                .directory(directory())
+                .allocator(allocator)
+                .memoryCapacity(budget)
+                .open()) {
+      for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        try (ArrowReader reader = cache.reader()) {
+          replay(reader);
+        }
+        System.out.printf("epoch %d: %d KiB at most%n", epoch, most);
+      }
+    }
+  }
+
+  private static void replay(ArrowReader reader) throws IOException {
+    VectorSchemaRoot root = reader.getVectorSchemaRoot();
+    long sum = 0;
+    long batches = 0;
+    while (reader.loadNextBatch()) {
+      sum += Sums.BUFFERS.sum(root);
+      if (batches++ % 16 == 0) {
+        sample();
+      }
+    }
+    if (sum == 1) {
+      System.out.println("an unlikely sum");
+    }
+  }
+
+  private static void sample() throws IOException {
+    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
+      if (line.startsWith("RssAnon:")) {
+        long kib = Long.parseLong(line.replaceAll("[^0-9]", ""));
+        most = Math.max(most, kib);
+      }
+    }
+  }
+}
