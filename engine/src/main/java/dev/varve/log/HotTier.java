@@ -29,7 +29,8 @@ final class HotTier {
     long share =
         Math.max(MIN_SLAB, Math.min(MAX_SLAB, Long.highestOneBit(Math.max(1, capacity / 8))));
     this.slabBytes = share;
-    this.pool = new SlabPool(share, share);
+    // Frames with a slab of their own take no more than they need.
+    this.pool = new SlabPool(SlabPool.GRANULE_BYTES, share);
   }
 
   /** Room for a frame; its content is arbitrary. */
@@ -67,6 +68,11 @@ final class HotTier {
   /** Bytes of frames not yet freed, whether still in the tier or only pinned by readers. */
   long heldBytes() {
     return held.get();
+  }
+
+  /** Native memory taken for frames, filled or not. */
+  long allocatedBytes() {
+    return pool.allocatedBytes();
   }
 
   /** Gives back the slab being filled and the pool's reserve; frames that are pinned live on. */
