@@ -7,6 +7,8 @@ import dev.varve.memory.Crc32c;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.concurrent.ForkJoinPool;
+import java.util.concurrent.ForkJoinTask;
 
 /**
  * Brings frames into memory and files and computes their checksums on the way. For one thread at a
@@ -19,11 +21,15 @@ import java.util.Arrays;
 final class FrameWriter {
 
   /**
-   * How much is written at once. Linux caches a file in units as big as the writes were, and
-   * reading a mapping of units of 256 KiB to 1 MiB was seen to take up to three times as long as of
-   * smaller ones; see {@code docs/benchmarks.md}.
+   * How much is written at once. Smaller writes take longer, and so do larger ones, for which Linux
+   * looks for larger pieces of memory; see {@code docs/benchmarks.md}.
    */
-  private static final int PIECE = 64 << 10;
+  private static final int PIECE = 512 << 10;
+
+  /** From so many bytes on, another thread computes the checksums of a frame. */
+  private static final int PARALLEL = 1 << 20;
+
+  private static final boolean MULTIPROCESSOR = Runtime.getRuntime().availableProcessors() > 1;
 
   /** Beyond so many parts the array that holds them is not kept. */
   private static final int MAX_KEPT = 4096;
@@ -162,48 +168,75 @@ final class FrameWriter {
       } else {
         Arrays.fill(direct, 0, lengths.length, MemorySegment.NULL);
       }
-      Arrays.fill(gather, MemorySegment.NULL);
     }
   }
 
   private void writeDirect(
       StorageFile file, long position, long[] lengths, int[] checksums, boolean padLast) {
+    long total = 0;
+    for (long length : lengths) {
+      total += length;
+    }
+    if (total < PARALLEL || !MULTIPROCESSOR) {
+      checksumDirect(lengths, checksums);
+      gatherDirect(file, position, lengths, padLast);
+      return;
+    }
+    // The write waits for the kernel to copy, so another processor computes meanwhile.
+    ForkJoinTask<?> sums =
+        ForkJoinPool.commonPool().submit(() -> checksumDirect(lengths, checksums));
+    try {
+      gatherDirect(file, position, lengths, padLast);
+    } finally {
+      // Also when the write failed: the caller's memory may go once this returns.
+      sums.join();
+    }
+  }
+
+  private void checksumDirect(long[] lengths, int[] checksums) {
+    for (int part = 0; part < lengths.length; part++) {
+      checksums[part] = checksum(direct[part]);
+    }
+  }
+
+  private void gatherDirect(StorageFile file, long position, long[] lengths, boolean padLast) {
     long written = position;
     long gathered = 0;
     int count = 0;
     for (int part = 0; part < lengths.length; part++) {
-      crc.reset();
-      for (long done = 0; done < lengths[part]; ) {
-        long piece = Math.min(PIECE - gathered, lengths[part] - done);
-        MemorySegment slice = direct[part].asSlice(done, piece);
-        crc.update(slice);
-        gather[count++] = slice;
-        gathered += piece;
-        done += piece;
+      long end = end(lengths, part, padLast);
+      for (long done = 0; done < end; ) {
+        boolean isPadding = done >= lengths[part];
+        long left = (isPadding ? end : lengths[part]) - done;
+        long bytes = Math.min(PIECE - gathered, left);
+        gather[count++] = (isPadding ? ZEROS : direct[part]).asSlice(isPadding ? 0 : done, bytes);
+        done += bytes;
+        gathered += bytes;
         if (gathered == PIECE) {
-          file.write(written, gather, count);
-          written += gathered;
-          gathered = 0;
-          count = 0;
-        }
-      }
-      checksums[part] = crc.value();
-      // A piece is a multiple of 64 bytes, and so is each part's start: the padding fits.
-      long padding = FrameLayout.padded(lengths[part]) - lengths[part];
-      if (padding > 0 && (padLast || part < lengths.length - 1)) {
-        gather[count++] = ZEROS.asSlice(0, padding);
-        gathered += padding;
-        if (gathered == PIECE) {
-          file.write(written, gather, count);
+          writeGathered(file, written, count);
           written += gathered;
           gathered = 0;
           count = 0;
         }
       }
     }
-    if (gathered > 0) {
-      file.write(written, gather, count);
+    if (count > 0) {
+      writeGathered(file, written, count);
     }
+  }
+
+  private void writeGathered(StorageFile file, long position, int count) {
+    try {
+      file.write(position, gather, count);
+    } finally {
+      Arrays.fill(gather, 0, count, MemorySegment.NULL);
+    }
+  }
+
+  /** Where a part ends, with the zeros behind it. */
+  private static long end(long[] lengths, int part, boolean padLast) {
+    boolean padded = padLast || part < lengths.length - 1;
+    return padded ? FrameLayout.padded(lengths[part]) : lengths[part];
   }
 
   private void stage(
@@ -214,35 +247,30 @@ final class FrameWriter {
       int[] checksums,
       boolean padLast) {
     long written = position;
-    int filled = 0;
+    long filled = 0;
     for (int part = 0; part < lengths.length; part++) {
       crc.reset();
-      long copied = 0;
-      while (copied < lengths[part]) {
-        int piece = (int) Math.min(PIECE - filled, lengths[part] - copied);
-        MemorySegment slice = staging.asSlice(filled, piece);
-        source.copyTo(part, copied, slice);
-        crc.update(slice);
-        copied += piece;
-        filled += piece;
+      long end = end(lengths, part, padLast);
+      for (long done = 0; done < end; ) {
+        boolean isPadding = done >= lengths[part];
+        long left = (isPadding ? end : lengths[part]) - done;
+        long bytes = Math.min(PIECE - filled, left);
+        MemorySegment slice = staging.asSlice(filled, bytes);
+        if (isPadding) {
+          slice.fill((byte) 0);
+        } else {
+          source.copyTo(part, done, slice);
+          crc.update(slice);
+        }
+        done += bytes;
+        filled += bytes;
         if (filled == PIECE) {
-          file.write(written, staging);
+          file.write(written, staging.asSlice(0, filled));
           written += filled;
           filled = 0;
         }
       }
       checksums[part] = crc.value();
-      // The buffer's length is a multiple of 64, and so is each part's start: the padding fits.
-      int padding = (int) (FrameLayout.padded(lengths[part]) - lengths[part]);
-      if (padLast || part < lengths.length - 1) {
-        staging.asSlice(filled, padding).fill((byte) 0);
-        filled += padding;
-        if (filled == PIECE) {
-          file.write(written, staging);
-          written += filled;
-          filled = 0;
-        }
-      }
     }
     if (filled > 0) {
       file.write(written, staging.asSlice(0, filled));
