@@ -104,8 +104,8 @@ public final class StreamCacheBuilder {
    * Limits the bytes of batches in memory. Without a directory that is a hard limit, by default a
    * quarter of the machine's or container's memory. With one it is a soft budget for the newest
    * batches; 0 is legal, and larger batches go by it. Its default is a sixteenth of that memory
-   * where batches are written on eviction, and a 256th where they are written at once: then the
-   * page cache has them too, and a copy only saves the newest from being mapped.
+   * where batches are written on eviction, and 0 where they are written at once: then the page
+   * cache has them too, and a copy of each costs more than it saves.
    *
    * @param bytes the limit, 0 or more
    * @return this
@@ -405,7 +405,7 @@ public final class StreamCacheBuilder {
     if (directory == null) {
       return machine / 4;
     }
-    return writePolicy == WritePolicy.ON_EVICTION ? machine / 16 : machine / 256;
+    return writePolicy == WritePolicy.ON_EVICTION ? machine / 16 : 0;
   }
 
   private void requireCodec() {

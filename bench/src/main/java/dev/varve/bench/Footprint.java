@@ -2,12 +2,16 @@
 package dev.varve.bench;
 
 import dev.varve.arrow.StreamCache;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
@@ -70,7 +74,7 @@ public final class Footprint {
     }
     command.add(HEAP);
     command.add("-cp");
-    command.add(System.getProperty("java.class.path"));
+    command.add(classPath());
     command.add(Footprint.class.getName());
     command.addAll(List.of(args));
     Process process =
@@ -81,6 +85,20 @@ public final class Footprint {
     }
     lines.forEach(line -> System.out.println("  " + line));
     return Long.parseLong(lines.getLast());
+  }
+
+  /** As it is, but with our allocation manager in place of netty's and all of netty. */
+  private static String classPath() throws IOException {
+    Path built = Dataset.home().resolveSibling("arrow-memory").resolve("target");
+    try (Stream<Path> jars = Files.list(built)) {
+      Stream<String> ours =
+          jars.map(Path::toString)
+              .filter(jar -> jar.endsWith(".jar") && !jar.matches(".*-(sources|javadoc)\\.jar"));
+      Stream<String> others =
+          Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator, -1))
+              .filter(entry -> !Path.of(entry).getFileName().toString().contains("netty"));
+      return Stream.concat(others, ours).collect(Collectors.joining(File.pathSeparator));
+    }
   }
 
   private static void child(String what, long budget) throws IOException {

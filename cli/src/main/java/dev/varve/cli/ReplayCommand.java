@@ -68,7 +68,7 @@ final class ReplayCommand implements Callable<Integer> {
       description =
           "Memory for batches, as in 64MiB or 2GB: a hard limit, or with --cache a budget for"
               + " recent batches (default a quarter of the machine's memory, with --cache a"
-              + " sixteenth with --write-policy on-eviction, else a 256th).")
+              + " sixteenth with --write-policy on-eviction, else 0).")
   @Nullable Long memory;
 
   @Option(
