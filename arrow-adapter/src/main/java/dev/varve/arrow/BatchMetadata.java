@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 final class BatchMetadata {
   private static final String NO_DICTIONARY = "it is a record batch";
 
+  /** Enough for a struct without children of eight million rows. */
+  private static final long MOST_BITMAPS_OF_NOTHING = 1 << 20;
+
   private final BatchPlan plan;
   private final boolean dictionary;
   private final boolean delta;
@@ -201,9 +204,43 @@ final class BatchMetadata {
             length + " bytes at " + offset);
       }
     }
+    long implied = 0;
     for (int i = 0; i < plan.nodeCount(); i++) {
       checkNode(tables, nodeVector, bufferVector, i);
+      implied += impliedBytes(i, bufferCount(i) == 0 ? 0 : bufferLength(firstBuffer(i)));
     }
+    if (compression == BodyCompression.NONE && implied > mostImplied(bodyLength)) {
+      throw tables.corrupt(
+          "bitmaps that are left out",
+          nodeVector,
+          "at most " + mostImplied(bodyLength) + " bytes for a body of " + bodyLength,
+          implied);
+    }
+  }
+
+  /**
+   * Returns the bytes that loading a node takes for a validity bitmap that the body leaves out.
+   *
+   * @param node the node
+   * @param bytes the length of its first buffer, uncompressed
+   */
+  long impliedBytes(int node, long bytes) {
+    return bytes == 0 && plan.node(node).shape().hasValidity() ? bits(nodeLength(node)) : 0;
+  }
+
+  /**
+   * Returns how many bytes of bitmaps may be left out. Nodes with values have at least as many
+   * themselves, and structs and fixed-size lists have them in a child or deeper; what has no bytes
+   * anywhere is limited, since a few bytes of metadata could claim any number of it.
+   *
+   * @param bodyBytes the bytes of the body, uncompressed
+   */
+  static long mostImplied(long bodyBytes) {
+    return MOST_BITMAPS_OF_NOTHING + (BatchPlan.MAX_DEPTH + 1) * bodyBytes;
+  }
+
+  private static long bits(long length) {
+    return (length + 7) >>> 3;
   }
 
   private void checkNode(FlatTables tables, int nodeVector, int bufferVector, int index) {
@@ -269,7 +306,7 @@ final class BatchMetadata {
   }
 
   private static long neededBytes(BatchPlan.Node node, int buffer, long length) {
-    long bits = (length + 7) >>> 3;
+    long bits = bits(length);
     return switch (node.shape()) {
       case NULL, RUN_ENDS -> 0;
       case FIXED -> buffer == 0 ? bits : length * node.width();

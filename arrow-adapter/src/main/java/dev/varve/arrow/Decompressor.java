@@ -32,6 +32,9 @@ final class Decompressor {
   private final BufferAllocator allocator;
   private final ReferenceManager ledger;
 
+  /** Bytes of bitmaps that were left out up to now. */
+  private long implied;
+
   Decompressor(BatchMetadata batch, BufferAllocator allocator, ReferenceManager ledger) {
     this.batch = batch;
     this.codec = batch.compression().codec();
@@ -55,6 +58,13 @@ final class Decompressor {
         index < batch.plan().node(node).shape().buffers()
             ? batch.problemWithLength(node, index, result.capacity())
             : null;
+    if (problem == null && index == 0) {
+      implied += batch.impliedBytes(node, result.capacity());
+      long most = BatchMetadata.mostImplied(expanded(batch.bodyLength()));
+      if (implied > most) {
+        problem = "at most " + most + " bytes of bitmaps that are left out, not " + implied;
+      }
+    }
     if (problem != null) {
       long actual = result.capacity();
       result.close();
@@ -74,8 +84,7 @@ final class Decompressor {
     if (claimed == 0) {
       return inPlace(begin + PREFIX, 0);
     }
-    long gain = batch.compression() == BodyCompression.LZ4_FRAME ? LZ4_GAIN : ZSTD_GAIN;
-    long most = Math.min(length - PREFIX, Long.MAX_VALUE / gain) * gain;
+    long most = expanded(length - PREFIX);
     if (claimed < 0 || claimed > most) {
       throw corrupt(buffer, "an uncompressed length up to " + most, claimed, null);
     }
@@ -83,6 +92,12 @@ final class Decompressor {
     result.capacity(claimed);
     result.writerIndex(claimed);
     return result;
+  }
+
+  /** The most that so many compressed bytes can stand for. */
+  private long expanded(long bytes) {
+    long gain = batch.compression() == BodyCompression.LZ4_FRAME ? LZ4_GAIN : ZSTD_GAIN;
+    return Math.min(bytes, Long.MAX_VALUE / gain / (2 * BatchPlan.MAX_DEPTH)) * gain;
   }
 
   private ArrowBuf expand(int buffer, long begin, long length, long claimed) {

@@ -70,6 +70,46 @@ class BatchMetadataTest {
     refuses("a validity bitmap, for 3 of 10 values are null");
   }
 
+  /**
+   * Loading makes the bitmaps that are left out, and a struct has no values to prove its length.
+   */
+  @Test
+  void refusesMoreAbsentBitmapsThanTheBodyCanStandFor() {
+    column =
+        ArrowSamples.nullable(
+            "c", ArrowType.Struct.INSTANCE, ArrowSamples.nullable("d", ArrowType.Struct.INSTANCE));
+    buffers = new long[][] {{0, 0}, {0, 0}};
+    bodyLength = 0;
+    long most = 4 << 20;
+    for (long nullCount : new long[] {0, most}) {
+      rows = most;
+      nodes = new long[][] {{most, nullCount}, {most, nullCount}};
+      assertThat(parse().rowCount()).isEqualTo(most);
+      rows = most + 8;
+      nodes = new long[][] {{rows, 0}, {rows, 0}};
+      refuses("bitmaps that are left out");
+    }
+    bodyLength = 1;
+    assertThat(parse().rowCount()).isEqualTo(rows);
+    rows = Integer.MAX_VALUE;
+    nodes = new long[][] {{rows, 0}, {rows, 0}};
+    refuses("bitmaps that are left out");
+    // Of what has values the length is proven by them.
+    column =
+        ArrowSamples.nullable(
+            "c",
+            ArrowType.Struct.INSTANCE,
+            ArrowSamples.nullable("d", ArrowType.Struct.INSTANCE, bits("e"), bits("f")));
+    bodyLength = 2L << 28;
+    nodes = new long[][] {{rows, 0}, {rows, 0}, {rows, 0}, {rows, 0}};
+    buffers = new long[][] {{0, 0}, {0, 0}, {0, 0}, {0, 1 << 28}, {0, 0}, {1 << 28, 1 << 28}};
+    assertThat(parse(message(), bodyLength).rowCount()).isEqualTo(rows);
+  }
+
+  private static Field bits(String name) {
+    return ArrowSamples.nullable(name, ArrowType.Bool.INSTANCE);
+  }
+
   @Test
   void refusesVersionsItDoesNotRead() {
     version = MetadataVersion.V3;

@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -20,7 +21,10 @@ import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.VarCharVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.ipc.ArrowFileReader;
+import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.ByteArrayReadableSeekableByteChannel;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -81,6 +85,59 @@ class CompressionTest {
     for (long claim : new long[] {Long.MAX_VALUE, 1L << 40, -2, Long.MIN_VALUE}) {
       damage(compression, (body, offset) -> body.set(ValueLayout.JAVA_LONG, offset, claim));
     }
+  }
+
+  /** Eight bytes stand for an empty bitmap, and that for one of any length that has to be made. */
+  @ParameterizedTest
+  @EnumSource(mode = Mode.EXCLUDE, names = "NONE")
+  void doesNotMakeBitmapsOfAnyLengthOutOfNothing(BodyCompression compression) throws Exception {
+    Field column = ArrowSamples.nullable("c", ArrowType.Struct.INSTANCE);
+    Schema schema = new Schema(List.of(column));
+    BatchPlan plan = BatchPlan.of(schema);
+    try (BufferAllocator allocator = new RootAllocator(1 << 26);
+        StructVector vector = (StructVector) column.createVector(allocator);
+        VectorSchemaRoot root = VectorSchemaRoot.create(schema, allocator);
+        IpcEncoder encoder = new IpcEncoder(false, compression, allocator);
+        Arena arena = Arena.ofShared()) {
+      int rows = 200_000_000;
+      vector.setInitialCapacity(rows);
+      vector.allocateNew();
+      vector.setValueCount(rows);
+      encoder.appendBatch(new VectorSchemaRoot(List.of(column), List.of(vector), rows));
+      vector.clear();
+      MemorySegment bytes = Frames.store(arena, encoder.frame());
+      int length = encoder.frame().metadataLength(0);
+      // A body that is much shorter than what the bitmap took.
+      MemorySegment body = arena.allocate(64);
+      byte[] message = bytes.asSlice(8, length - 8).toArray(ValueLayout.JAVA_BYTE);
+      BatchMetadata whole =
+          BatchMetadata.parse(
+              MemorySegment.ofArray(message), plan, Map.of(), bytes.byteSize(), "test", 0);
+      replace(message, whole.bufferLength(0), 8);
+      replace(message, whole.bodyLength(), 8);
+      BatchMetadata cut =
+          BatchMetadata.parse(MemorySegment.ofArray(message), plan, Map.of(), 64, "test", 0);
+      assertThat(cut.bufferLength(0)).isEqualTo(8);
+      BatchLoader loader = BatchLoader.of(plan, root, allocator);
+      long before = allocator.getPeakMemoryAllocation();
+      assertThatThrownBy(() -> loader.loadForeign(cut, body.address(), () -> {}, "test", 0))
+          .isInstanceOf(CorruptionException.class)
+          .hasMessageContaining("bitmaps that are left out");
+      assertThat(allocator.getPeakMemoryAllocation()).isEqualTo(before);
+    }
+  }
+
+  /** Replaces a number that stands once in a message. */
+  private static void replace(byte[] message, long from, long to) {
+    MemorySegment segment = MemorySegment.ofArray(message);
+    int found = 0;
+    for (int at = 0; at <= message.length - 8; at++) {
+      if (segment.get(ValueLayout.JAVA_LONG_UNALIGNED, at) == from) {
+        segment.set(ValueLayout.JAVA_LONG_UNALIGNED, at, to);
+        found++;
+      }
+    }
+    assertThat(found).isEqualTo(1);
   }
 
   @ParameterizedTest

@@ -223,7 +223,7 @@ class MetadataFuzzTest {
 
   /** Loads as foreign data and reads every value. */
   private static final class Reader implements AutoCloseable {
-    private final BufferAllocator allocator = new RootAllocator(1 << 21);
+    private final BufferAllocator allocator = new RootAllocator(1 << 22);
     private final IpcRoundTripTest.LoadedBatch loaded;
     private final BatchPlan plan;
 
@@ -245,11 +245,15 @@ class MetadataFuzzTest {
       }
       try {
         loader.loadForeign(metadata, body, () -> {}, "fuzz", 0);
-      } catch (CorruptionException | OutOfMemoryException e) {
+      } catch (CorruptionException e) {
+        return;
+      } catch (OutOfMemoryException e) {
+        // Nothing but a compressed body may ask for so much.
+        assertThat(metadata.compression()).isNotEqualTo(BodyCompression.NONE);
         return;
       }
       for (FieldVector vector : vectors) {
-        for (int i = 0; i < vector.getValueCount(); i++) {
+        for (int i = 0; i < Math.min(1000, vector.getValueCount()); i++) {
           if (!vector.isNull(i)) {
             vector.getObject(i);
           }
