@@ -2,12 +2,14 @@
 package dev.varve.arrow;
 
 import com.google.flatbuffers.FlatBufferBuilder;
+import dev.varve.CorruptionException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import org.apache.arrow.flatbuf.MessageHeader;
@@ -73,6 +75,38 @@ final class SegmentBytes {
     System.arraycopy(MAGIC, 0, header, 0, MAGIC.length);
     IpcEncoder.encapsulate(message, MemorySegment.ofArray(header).asSlice(MAGIC_BYTES));
     return header;
+  }
+
+  /**
+   * Returns the schema message alone, as it stands in a {@link #header}. Arrow's own serialization
+   * goes through a channel, which fails in a thread that was interrupted.
+   *
+   * @param schema the schema in message format
+   */
+  static byte[] schemaMessage(Schema schema) {
+    byte[] header = header(schema);
+    return Arrays.copyOfRange(header, MAGIC_BYTES, header.length);
+  }
+
+  /**
+   * Parses what {@link #schemaMessage} gave.
+   *
+   * @param message the message
+   * @param file where it is from, for error messages
+   * @throws CorruptionException if it is none
+   */
+  static Schema parseSchemaMessage(byte[] message, String file) {
+    if (message.length < IpcEncoder.PREFIX) {
+      throw new CorruptionException(
+          "Arrow schema message",
+          file,
+          0,
+          "at least " + IpcEncoder.PREFIX + " bytes",
+          message.length + " bytes",
+          "get the data again from its source");
+    }
+    MemorySegment metadata = MemorySegment.ofArray(message).asSlice(IpcEncoder.PREFIX);
+    return SchemaMetadata.parseSchema(metadata, file, IpcEncoder.PREFIX);
   }
 
   /**

@@ -12,7 +12,6 @@ import dev.varve.log.ReplayLogBuilder;
 import dev.varve.log.WritePolicy;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Objects;
 import org.apache.arrow.memory.BufferAllocator;
@@ -254,7 +253,7 @@ public final class StreamCacheBuilder {
       ReplayLog log =
           settings
               .framing(new ArrowFraming(schema, compression.body(), account))
-              .descriptor(schema.message().serializeAsMessage())
+              .descriptor(SegmentBytes.schemaMessage(schema.message()))
               .create();
       return cache(log, schema, account, new Source(producer, first), false);
     } catch (Throwable e) {
@@ -422,14 +421,14 @@ public final class StreamCacheBuilder {
   private StreamSchema storedSchema(ReplayLogBuilder settings) {
     byte[] descriptor = settings.readDescriptor();
     try {
-      return new StreamSchema(Schema.deserializeMessage(ByteBuffer.wrap(descriptor)));
-    } catch (RuntimeException e) {
+      return new StreamSchema(SegmentBytes.parseSchemaMessage(descriptor, directory + ""));
+    } catch (CorruptionException | IllegalArgumentException e) {
       throw new CorruptionException(
           "schema of the stream",
           directory + "",
           0,
           "an Arrow schema message",
-          descriptor.length + " bytes that are none: " + e,
+          descriptor.length + " bytes that are none: " + e.getMessage(),
           "delete the cache and fill it again",
           e);
     }

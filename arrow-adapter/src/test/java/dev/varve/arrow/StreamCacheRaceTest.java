@@ -7,8 +7,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.varve.ClosedException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Iterator;
 import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -185,37 +187,26 @@ class StreamCacheRaceTest {
         StreamReader reader = cache.reader();
         StreamReader shuffled = cache.reader(ReadOptions.ALL.shuffled(1));
         SharedReader shared = cache.shared(Start.at(1));
+        ArrowReader cast = cache.cast(TestSource.SCHEMA).reader();
         Threads threads = new Threads()) {
       TestSource.expect(reader, 0, 1, ROWS);
+      assertThat(cast.loadNextBatch()).isTrue();
+      Iterator<BatchLease> iterator = cache.iterator();
+      iterator.next().close();
       Threads.Task[] waits = {
         reader::loadNextBatch,
         () -> reader.loadNextBatch(Duration.ofHours(1)),
         shuffled::loadNextBatch,
         shared::next,
+        () -> shared.next(Duration.ofHours(1)),
+        cast::loadNextBatch,
+        () -> unwrapped(iterator),
         () -> reader.seek(4),
+        () -> shuffled.seek(1),
         cache::ingestAll
       };
       for (Threads.Task wait : waits) {
-        threads.run(
-            () -> {
-              // Interrupted before and while it waits: the same answer.
-              Thread.currentThread().interrupt();
-              assertThatThrownBy(wait::run).isInstanceOf(InterruptedIOException.class);
-              assertThat(Thread.interrupted()).isTrue();
-              Thread self = Thread.currentThread();
-              Thread other =
-                  new Thread(
-                      () -> {
-                        while (self.getState() != Thread.State.TIMED_WAITING) {
-                          Thread.onSpinWait();
-                        }
-                        self.interrupt();
-                      });
-              other.start();
-              assertThatThrownBy(wait::run).isInstanceOf(InterruptedIOException.class);
-              assertThat(Thread.interrupted()).isTrue();
-              other.join();
-            });
+        threads.run(() -> interrupted(wait));
         threads.join();
       }
       entered.await();
@@ -223,6 +214,112 @@ class StreamCacheRaceTest {
       release.countDown();
       TestSource.expect(reader, 1, 4, ROWS);
       assertThat(shared.next().map(lease -> closed(lease))).contains(1L);
+      assertThat(closed(iterator.next())).isEqualTo(1);
+      assertThat(cast.loadNextBatch()).isTrue();
+      TestSource.check(cast.getVectorSchemaRoot(), 1, ROWS);
+    }
+  }
+
+  /** Interrupted before and while it waits: the same answer. */
+  private static void interrupted(Threads.Task wait) throws InterruptedException {
+    Thread.currentThread().interrupt();
+    assertThatThrownBy(wait::run).isInstanceOf(InterruptedIOException.class);
+    assertThat(Thread.interrupted()).isTrue();
+    Thread self = Thread.currentThread();
+    Thread other =
+        new Thread(
+            () -> {
+              while (self.getState() != Thread.State.TIMED_WAITING) {
+                Thread.onSpinWait();
+              }
+              self.interrupt();
+            });
+    other.start();
+    assertThatThrownBy(wait::run).isInstanceOf(InterruptedIOException.class);
+    assertThat(Thread.interrupted()).isTrue();
+    other.join();
+  }
+
+  private static void unwrapped(Iterator<BatchLease> iterator) throws IOException {
+    try {
+      boolean unused = iterator.hasNext();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    }
+  }
+
+  /**
+   * Who follows another process waits by looking again and again, and is interrupted all the same.
+   */
+  @Test
+  void anInterruptedFollowerTakesNothing() throws Exception {
+    Path directory = home.resolve("cache");
+    try (StreamCache owner =
+            StreamCache.builder()
+                .source(new TestSource(allocator, 4, ROWS))
+                .allocator(allocator)
+                .directory(directory)
+                .kept()
+                .create();
+        StreamReader reader = owner.reader()) {
+      TestSource.expect(reader, 0, 2, ROWS);
+      try (StreamCache follower =
+              StreamCache.builder().allocator(allocator).directory(directory).openReadOnly();
+          StreamReader tail = follower.reader();
+          SharedReader shared = follower.shared(Start.at(2));
+          Threads threads = new Threads()) {
+        TestSource.expect(tail, 0, 2, ROWS);
+        threads.run(() -> interrupted(() -> tail.loadNextBatch(Duration.ofHours(1))));
+        threads.run(() -> interrupted(() -> shared.next(Duration.ofHours(1))));
+        threads.join();
+        TestSource.expect(reader, 2, 4, ROWS);
+        assertThat(tail.loadNextBatch(Duration.ofHours(1))).isEqualTo(ReadResult.LOADED);
+        TestSource.check(tail.getVectorSchemaRoot(), 2, ROWS);
+        assertThat(shared.next(Duration.ofHours(1)).map(lease -> closed(lease))).contains(2L);
+      }
+    }
+  }
+
+  /** What works on files and does not wait is not stopped by an interrupt, and keeps it. */
+  @Test
+  void anInterruptedThreadCreatesOpensSyncsClosesAndDeletes() throws Exception {
+    Path directory = home.resolve("cache");
+    Thread.currentThread().interrupt();
+    try {
+      StreamCache cache =
+          StreamCache.builder()
+              .source(new TestSource(allocator, 40, ROWS))
+              .allocator(allocator)
+              .directory(directory)
+              .segmentBytes(4096)
+              .readAhead(30)
+              .kept()
+              .create();
+      StreamReader reader = cache.reader();
+      while (cache.ingestedCount() < 30) {
+        boolean unused = Thread.interrupted();
+        assertThat(reader.loadNextBatch()).isTrue();
+        Thread.currentThread().interrupt();
+        cache.flush();
+        cache.sync();
+      }
+      reader.close();
+      cache.close();
+      try (StreamCache again =
+              StreamCache.builder().allocator(allocator).directory(directory).open();
+          StreamCache follower =
+              StreamCache.builder().allocator(allocator).directory(directory).openReadOnly();
+          StreamReader first = again.reader();
+          StreamReader second = follower.reader()) {
+        assertThat(again.wasRecovered()).isFalse();
+        TestSource.expect(first, 0, 30, ROWS);
+        TestSource.expect(second, 0, 30, ROWS);
+      }
+      StreamCache.delete(directory);
+      assertThat(Thread.currentThread().isInterrupted()).isTrue();
+      assertThat(directory).doesNotExist();
+    } finally {
+      boolean unused = Thread.interrupted();
     }
   }
 
