@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.arrow;
 
+import dev.varve.ClosedException;
+import dev.varve.log.LogFrame;
 import dev.varve.log.LogReader;
 import dev.varve.log.LogStatus;
 import dev.varve.log.ReplayLog;
@@ -71,6 +73,12 @@ final class CacheCore {
       log.refresh();
     }
     return log.status();
+  }
+
+  /** Pins a batch, also one that another process has ingested just now. */
+  LogFrame pin(long batch) {
+    long unused = batch < log.count() ? batch : currentCount();
+    return log.batch(batch);
   }
 
   /** Rows before a batch, which is at most the frontier. */
@@ -177,7 +185,7 @@ final class CacheCore {
   }
 
   Cursor cursor(Start start, long end, OptionalLong seed) {
-    long count = log.count();
+    long count = currentCount();
     long from = start.batch(count);
     LogReader reader = log.reader(Math.min(from, count));
     Cursor cursor = new Cursor(this, reader, from, end, seed);

@@ -218,7 +218,7 @@ public final class StreamCache implements AutoCloseable, Iterable<BatchLease> {
    * @throws IndexOutOfBoundsException if it was not ingested yet
    */
   public BatchLease batch(long index) {
-    return lease(core.log.batch(index));
+    return lease(core.pin(index));
   }
 
   /**
