@@ -95,9 +95,9 @@ public final class BatchLease implements AutoCloseable {
     return dictionaries;
   }
 
-  /** Releases the batch. Idempotent. */
+  /** Releases the batch. Idempotent, from any thread. */
   @Override
-  public void close() {
+  public synchronized void close() {
     root.clear();
     for (FieldVector vector : dictionaryVectors) {
       vector.clear();

@@ -190,9 +190,13 @@ final class CacheCore {
     LogReader reader = log.reader(Math.min(from, count));
     Cursor cursor = new Cursor(this, reader, from, end, seed);
     synchronized (cursors) {
-      cursors.add(cursor);
+      if (!closed) {
+        cursors.add(cursor);
+        return cursor;
+      }
     }
-    return cursor;
+    cursor.close(); // The cache was closed meanwhile, and its allocator may be gone.
+    throw new ClosedException("stream cache");
   }
 
   /** A reader is gone. */

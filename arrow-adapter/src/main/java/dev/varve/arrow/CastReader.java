@@ -20,8 +20,9 @@ final class CastReader extends ArrowReader {
   private final ArrowReader source;
   private final CastPlan plan;
   private final CastExecutor executor;
-  private final ReaderGuard guard = new ReaderGuard(() -> super.close(true));
+  private final ReaderGuard guard = new ReaderGuard(this::release);
   private boolean pending;
+  private boolean loaded;
 
   CastReader(ArrowReader source, CastPlan plan, BufferAllocator allocator) {
     super(allocator);
@@ -41,6 +42,7 @@ final class CastReader extends ArrowReader {
     guard.enter();
     try {
       VectorSchemaRoot root = getVectorSchemaRoot();
+      loaded = true;
       if (!pending) {
         pending = source.loadNextBatch();
       }
@@ -83,6 +85,13 @@ final class CastReader extends ArrowReader {
       reader.cancel();
     }
     guard.close();
+  }
+
+  private void release() throws IOException {
+    if (loaded) {
+      getVectorSchemaRoot().clear(); // The row count would else outlive the values.
+    }
+    super.close(true);
   }
 
   @Override

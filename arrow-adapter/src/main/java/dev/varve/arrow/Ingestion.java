@@ -47,7 +47,7 @@ final class Ingestion {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private long wanted;
-  private boolean running;
+  private @Nullable Thread thread;
   private boolean ended;
   private boolean closed;
   private boolean sourceClosed;
@@ -125,6 +125,13 @@ final class Ingestion {
           throw new ClosedException(
               "stream cache, before its source was read to batch " + position + ",");
         }
+        if (Thread.currentThread() == thread) {
+          throw new IllegalStateException(
+              "the source of a stream cache waits for batch "
+                  + position
+                  + " of that cache, which has to come from the source; a source may read what is"
+                  + " cached already, and other caches");
+        }
         if (failures != seen && failure != null) {
           throw rethrown(failure);
         }
@@ -156,13 +163,13 @@ final class Ingestion {
 
   private void want(long count) {
     wanted = Math.max(wanted, count);
-    if (running) {
+    if (thread != null) {
       changed.signalAll();
     } else if (!ended && !closed && upstreamFailure == null && log.count() < wanted) {
-      running = true;
-      Thread thread = new Thread(this::run, "varve-ingest");
-      thread.setDaemon(true);
-      thread.start();
+      Thread started = new Thread(this::run, "varve-ingest");
+      started.setDaemon(true);
+      started.start();
+      thread = started;
     }
   }
 
@@ -207,7 +214,7 @@ final class Ingestion {
     }
     lock.lock();
     try {
-      running = false;
+      thread = null;
       changed.signalAll();
       if (log.count() < wanted) {
         want(wanted);
@@ -386,17 +393,17 @@ final class Ingestion {
 
   /**
    * Ends ingestion. A pull that is under way is not waited for: its thread closes the source when
-   * it returns.
+   * it returns. Nor does that thread wait for itself, when it is the source that closes the cache.
    */
   void close() {
     lock.lock();
     try {
       closed = true;
       changed.signalAll();
-      while (running && !pulling) {
+      while (thread != null && !pulling && thread != Thread.currentThread()) {
         changed.awaitUninterruptibly();
       }
-      if (running) {
+      if (thread != null) {
         return;
       }
     } finally {

@@ -19,6 +19,7 @@ final class ReplayTarget {
 
   private final StreamSchema schema;
   private final int[] columns;
+  private final VectorSchemaRoot root;
   private final BatchLoader loader;
   private final Map<Long, DictionaryTarget> dictionaries = new HashMap<>();
 
@@ -42,6 +43,7 @@ final class ReplayTarget {
       BufferAllocator allocator) {
     this.schema = schema;
     this.columns = columns;
+    this.root = root;
     this.loader = BatchLoader.projection(schema.batches(), root, columns, allocator);
     for (Map.Entry<Long, Dictionary> each : vectors.entrySet()) {
       BatchPlan plan = Objects.requireNonNull(schema.dictionaries().get(each.getKey()));
@@ -75,6 +77,11 @@ final class ReplayTarget {
     } else {
       loader.load(message.metadata(), address, frame.takePin()::release);
     }
+  }
+
+  /** Empties the root, whose row count would else outlive its values. */
+  void clear() {
+    root.clear();
   }
 
   private void loadDictionaries(LogFrame frame) {

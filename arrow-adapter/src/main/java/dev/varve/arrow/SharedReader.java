@@ -46,19 +46,17 @@ public final class SharedReader implements AutoCloseable {
   /**
    * Takes the next batch if it comes within a time.
    *
-   * @param timeout how long to wait at most
+   * @param timeout how long to wait at most; not at all if it is negative
    * @return the batch, or empty at the end or when the time is over; {@link #atEnd} tells which
    * @throws IOException as {@link StreamReader#loadNextBatch()}
    */
   public Optional<BatchLease> next(Duration timeout) throws IOException {
-    return Optional.ofNullable(take(System.nanoTime() + Math.max(0, StreamReader.nanos(timeout))));
+    return Optional.ofNullable(take(System.nanoTime() + StreamReader.nanos(timeout)));
   }
 
   private @Nullable BatchLease take(long deadline) throws IOException {
     while (true) {
-      if (closed) {
-        throw new ClosedException("shared stream reader");
-      }
+      requireOpen();
       long batch = cursor.await(deadline);
       if (batch < 0) {
         return null;
@@ -93,7 +91,14 @@ public final class SharedReader implements AutoCloseable {
    * @throws IOException as {@link StreamReader#loadNextBatch()}
    */
   public boolean atEnd() throws IOException {
+    requireOpen();
     return cursor.await(System.nanoTime()) == Cursor.END;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new ClosedException("shared stream reader");
+    }
   }
 
   /**

@@ -27,6 +27,10 @@ public final class StreamCacheBuilder {
 
   private Storage storage = Storage.real();
   private @Nullable BatchProducer source;
+
+  /** Whether a cache has the source already. */
+  private boolean sourceTaken;
+
   private @Nullable BufferAllocator allocator;
   private @Nullable Path directory;
   private boolean kept;
@@ -61,6 +65,7 @@ public final class StreamCacheBuilder {
    */
   public StreamCacheBuilder source(BatchProducer producer) {
     this.source = Objects.requireNonNull(producer, "producer");
+    this.sourceTaken = false;
     return this;
   }
 
@@ -225,18 +230,18 @@ public final class StreamCacheBuilder {
   }
 
   /**
-   * Creates a new cache of the source, which belongs to the cache from then on. Only its schema is
-   * read at first.
+   * Creates a new cache of the source, which belongs to the cache from then on; if this throws, it
+   * stays the caller's. Only its schema is read at first.
    *
    * @return the cache
-   * @throws IllegalArgumentException if the settings contradict each other; the source was not
-   *     touched
+   * @throws IllegalArgumentException if the settings contradict each other, or another cache was
+   *     made of the source; the source was not touched
    * @throws ConflictException if the directory holds a kept cache or files of something else
    * @throws dev.varve.BusyException if another cache has the directory open
    * @throws IOException if the schema cannot be read
    */
   public StreamCache create() throws IOException {
-    BatchProducer producer = source;
+    BatchProducer producer = untakenSource();
     if (producer == null) {
       throw new IllegalArgumentException("a new stream cache needs a source");
     }
@@ -266,7 +271,7 @@ public final class StreamCacheBuilder {
    * Opens a kept cache. With a source, which must be positioned at the cache's frontier, a stream
    * that was interrupted or failed is continued; without one the cache is only read.
    *
-   * @return the cache
+   * @return the cache, to which the source belongs from then on
    * @throws dev.varve.NotFoundException if there is none
    * @throws dev.varve.BusyException if another cache has the directory open for writing
    * @throws CorruptionException if what must hold does not
@@ -274,6 +279,7 @@ public final class StreamCacheBuilder {
    * @throws IOException if the schema of the source cannot be read
    */
   public StreamCache open() throws IOException {
+    BatchProducer producer = untakenSource();
     ReplayLogBuilder settings = settings();
     requireCodec();
     StreamSchema schema = storedSchema(settings);
@@ -282,7 +288,6 @@ public final class StreamCacheBuilder {
       ReplayLog log =
           settings.framing(new ArrowFraming(schema, compression.body(), account)).open();
       try {
-        BatchProducer producer = source;
         Source from = null;
         if (producer != null) {
           requireContinuable(log, schema, producer);
@@ -369,8 +374,18 @@ public final class StreamCacheBuilder {
                 isPrivate(from.producer()),
                 readAhead,
                 account);
+    sourceTaken = from != null;
     return new StreamCache(
         new CacheCore(log, schema, account, allocator == null, rows, ingestion, readOnly));
+  }
+
+  /** Two caches of one source would use it from two threads, which its memory does not survive. */
+  private @Nullable BatchProducer untakenSource() {
+    if (sourceTaken) {
+      throw new IllegalArgumentException(
+          "the source belongs to the cache that was made of it; give each cache a source of its own");
+    }
+    return source;
   }
 
   private boolean isPrivate(BatchProducer producer) {

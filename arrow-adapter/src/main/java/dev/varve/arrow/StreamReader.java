@@ -27,6 +27,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StreamReader extends ArrowReader {
 
+  private static final Duration CENTURY = Duration.ofDays(36_500);
+
   private final CacheCore cache;
   private final Cursor cursor;
   private final int[] columns;
@@ -68,18 +70,20 @@ public final class StreamReader extends ArrowReader {
   /**
    * Loads the next batch if it comes within a time.
    *
-   * @param timeout how long to wait at most
+   * @param timeout how long to wait at most; not at all if it is negative
    * @return what came of it
    * @throws IOException as {@link #loadNextBatch()}, or if the thread is interrupted while it waits
    */
   public ReadResult loadNextBatch(Duration timeout) throws IOException {
-    return load(System.nanoTime() + Math.max(0, nanos(timeout)));
+    return load(System.nanoTime() + nanos(timeout));
   }
 
+  /** A timeout in nanoseconds, none of which are negative or more than a century. */
   static long nanos(Duration timeout) {
-    return timeout.compareTo(Duration.ofDays(36_500)) > 0
-        ? Duration.ofDays(36_500).toNanos()
-        : timeout.toNanos();
+    if (timeout.isNegative()) {
+      return 0;
+    }
+    return timeout.compareTo(CENTURY) > 0 ? CENTURY.toNanos() : timeout.toNanos();
   }
 
   private ReadResult load(long deadline) throws IOException {
@@ -126,7 +130,8 @@ public final class StreamReader extends ArrowReader {
    * Goes to a batch, forward or back; of a shuffled reader, to a place in its order. The root keeps
    * what it has until the next load.
    *
-   * @param batch the batch to load next
+   * @param batch the batch to load next, within the reader's range, which begins at its start
+   * @throws IllegalArgumentException if it is outside the range or the stream
    * @throws dev.varve.NotFoundException if it was released behind the slowest reader
    * @throws IOException if the source fails before it
    */
@@ -194,6 +199,10 @@ public final class StreamReader extends ArrowReader {
 
   private void release() throws IOException {
     try {
+      ReplayTarget loaded = target;
+      if (loaded != null) {
+        loaded.clear();
+      }
       super.close(true);
     } finally {
       cache.released(cursor);
