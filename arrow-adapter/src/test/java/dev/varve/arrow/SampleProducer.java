@@ -42,6 +42,12 @@ final class SampleProducer implements BatchProducer {
             });
   }
 
+  /** Begins at a later batch. */
+  SampleProducer from(int batch) {
+    next = batch;
+    return this;
+  }
+
   @Override
   public VectorSchemaRoot root() {
     return root;

@@ -4,6 +4,8 @@ package dev.varve.arrow;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.CorruptionException;
+import dev.varve.log.WritePolicy;
 import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -174,6 +176,34 @@ class StreamCacheAllocatorsTest {
               StreamCache.builder().allocator(root).directory(directory).memoryCapacity(0).open();
           StreamReader reader = cache.reader()) {
         TestSource.expect(reader, 0, 6, ROWS);
+      }
+    }
+  }
+
+  /** What is only in memory yet goes to its file as it then is, with the checksum it had. */
+  @Test
+  void aStrayWriteToWhatIsNotInAFileYetIsToldWhenItIsReadAgain() throws Exception {
+    Path directory = home.resolve("c");
+    try (BufferAllocator root = new RootAllocator()) {
+      try (StreamCache cache =
+              builder(root)
+                  .allocator(root)
+                  .directory(directory)
+                  .writePolicy(WritePolicy.ON_EVICTION)
+                  .memoryCapacity(1 << 20)
+                  .kept()
+                  .create();
+          StreamReader reader = cache.reader()) {
+        cache.ingestAll();
+        TestSource.expect(reader, 0, 3, ROWS);
+        ((BigIntVector) reader.getVectorSchemaRoot().getVector(0)).set(4, -1);
+      }
+      try (StreamCache cache = StreamCache.builder().allocator(root).directory(directory).open();
+          StreamReader reader = cache.reader()) {
+        TestSource.expect(reader, 0, 2, ROWS);
+        assertThatThrownBy(reader::loadNextBatch).isInstanceOf(CorruptionException.class);
+        reader.seek(3);
+        TestSource.expect(reader, 3, 6, ROWS);
       }
     }
   }

@@ -658,6 +658,36 @@ class StreamCacheCapabilitiesTest {
   }
 
   @Test
+  void aCastReadsPartsInOrdersAndOnAccountsOfItsReaders() throws Exception {
+    try (StreamCache cache = builder(source(6)).create();
+        BufferAllocator mine = new RootAllocator()) {
+      CastView view = cache.cast(WIDE);
+      ReadOptions part = ReadOptions.ALL.range(2, 5).allocator(mine);
+      List<Long> order = new ArrayList<>();
+      try (ArrowReader reader = view.reader(part);
+          ArrowReader shuffled = view.reader(part.shuffled(4));
+          StreamReader plain = cache.reader(part.shuffled(4))) {
+        for (int i = 2; i < 5; i++) {
+          assertThat(reader.loadNextBatch()).isTrue();
+          assertThat(firstId(reader)).isEqualTo(i * 1_000_000L);
+          assertThat(shuffled.loadNextBatch()).isTrue();
+          order.add(firstId(shuffled) / 1_000_000);
+          assertThat(plain.loadNextBatch()).isTrue();
+          assertThat(order.getLast()).isEqualTo(plain.lastBatch());
+        }
+        assertThat(reader.loadNextBatch()).isFalse();
+        assertThat(mine.getAllocatedMemory()).isPositive();
+      }
+      assertThat(order).containsExactlyInAnyOrder(2L, 3L, 4L);
+    }
+  }
+
+  private static long firstId(ArrowReader reader) throws IOException {
+    Object id = reader.getVectorSchemaRoot().getVector(0).getObject(0);
+    return ((java.math.BigDecimal) id).longValueExact();
+  }
+
+  @Test
   void aCastThatCannotBePlannedTakesNoPlace() throws Exception {
     Schema impossible =
         new Schema(
@@ -689,12 +719,13 @@ class StreamCacheCapabilitiesTest {
             List.of(
                 ArrowSamples.nullable("id", new ArrowType.Int(16, true)),
                 ArrowSamples.nullable("name", ArrowType.Utf8.INSTANCE)));
-    try (StreamCache cache = builder(source(3)).create();
+    try (StreamCache cache = builder(source(3)).maxReaders(2).create();
         ArrowReader reader = cache.cast(narrow).reader()) {
       assertThat(reader.loadNextBatch()).isTrue();
       for (int attempt = 0; attempt < 3; attempt++) {
         assertThatThrownBy(reader::loadNextBatch).isInstanceOf(CastException.class);
       }
+      assertThat(cache.statistics().log().readersCreated()).isEqualTo(1);
       try (StreamReader plain = cache.reader()) {
         TestSource.expect(plain, 0, 3, ROWS);
       }

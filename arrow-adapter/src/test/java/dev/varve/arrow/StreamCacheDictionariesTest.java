@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.apache.arrow.compression.CommonsCompressionFactory;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
@@ -185,7 +186,8 @@ class StreamCacheDictionariesTest {
     }
     for (Path file : files) {
       try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ);
-          ArrowFileReader reader = new ArrowFileReader(channel, allocator)) {
+          ArrowFileReader reader =
+              new ArrowFileReader(channel, allocator, CommonsCompressionFactory.INSTANCE)) {
         while (reader.loadNextBatch()) {
           ArrowSamples.Batch expected = batches.get(batch++);
           RootAssert.assertSameValues(reader.getVectorSchemaRoot(), expected.root());
@@ -281,9 +283,7 @@ class StreamCacheDictionariesTest {
             checkEveryWay(cache);
           }
           Path directory = home.resolve(policy + "-" + budget + "-" + segment);
-          if (compression == Compression.NONE) {
-            checkSegments(directory);
-          }
+          checkSegments(directory);
           try (StreamCache cache =
               StreamCache.builder().allocator(allocator).directory(directory).open()) {
             checkEveryWay(cache);

@@ -3,6 +3,8 @@ package dev.varve.arrow;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.varve.ClosedException;
+import dev.varve.NotFoundException;
 import dev.varve.log.WritePolicy;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowReader;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,7 +50,7 @@ class StreamCacheRandomTest {
   void whateverIsChosenTheSourceComesBack() throws Exception {
     Long fixed = Long.getLong("varve.seed");
     long first = fixed != null ? fixed : System.nanoTime();
-    int rounds = fixed != null ? 1 : Boolean.getBoolean("varve.long") ? 3_000 : 60;
+    int rounds = fixed != null ? 1 : Boolean.getBoolean("varve.long") ? 3_000 : 300;
     for (int round = 0; round < rounds; round++) {
       long seed = first + round;
       try {
@@ -81,17 +84,46 @@ class StreamCacheRandomTest {
     if (kept) {
       builder.kept();
     }
-    StreamCache cache =
-        builder.source(new SampleProducer(sample, List.copyOf(batches), allocator)).create();
-    try (cache) {
+    long ingested;
+    try (StreamCache cache = builder.source(source(sample, 0)).create()) {
       readAll(cache, random, limit);
+      cache.close();
+      ingested = cache.ingestedCount();
     }
     if (kept && limit == Integer.MAX_VALUE) {
-      try (StreamCache again = options(random, true, directory).open()) {
-        assertThat(again.upstreamExhausted()).isTrue();
-        readAll(again, random, limit);
-      }
+      reopen(sample, random, directory, ingested);
     }
+  }
+
+  /** What was closed early is continued, perhaps in several steps. */
+  private void reopen(ArrowSamples.Sample sample, Random random, Path directory, long ingested)
+      throws Exception {
+    long count = ingested;
+    boolean complete = false;
+    while (!complete) {
+      boolean wasComplete;
+      try (StreamCache cache = options(random, true, directory).open()) {
+        assertThat(cache.ingestedCount()).isEqualTo(count);
+        wasComplete = cache.upstreamExhausted();
+        if (wasComplete) {
+          readAll(cache, random, Integer.MAX_VALUE);
+        }
+      }
+      if (!wasComplete) {
+        try (StreamCache cache =
+            options(random, true, directory).source(source(sample, (int) count)).open()) {
+          readAll(cache, random, Integer.MAX_VALUE);
+          cache.close();
+          count = cache.ingestedCount();
+        }
+      }
+      complete = wasComplete;
+    }
+    assertThat(count).isEqualTo(batches.size());
+  }
+
+  private SampleProducer source(ArrowSamples.Sample sample, int from) {
+    return new SampleProducer(sample, List.copyOf(batches), allocator).from(from);
   }
 
   private StreamCacheBuilder options(Random random, boolean disk, Path directory) {
@@ -120,6 +152,9 @@ class StreamCacheRandomTest {
     /** Returns false at its end. */
     boolean step() throws IOException;
 
+    /** The batch it needs next. */
+    long next();
+
     void close() throws IOException;
   }
 
@@ -129,20 +164,27 @@ class StreamCacheRandomTest {
     for (int i = 0; i < readers; i++) {
       walkers.add(walker(cache, random));
     }
+    walkers.add(new Numbered(cache, random));
     boolean all = random.nextInt(4) == 0;
+    int closeAfter = random.nextInt(4) == 0 ? random.nextInt(40) : Integer.MAX_VALUE;
     try {
-      while (!walkers.isEmpty()) {
+      for (int step = 0; !walkers.isEmpty(); step++) {
+        if (step == closeAfter) {
+          cache.close();
+        }
         Walker walker = walkers.get(random.nextInt(walkers.size()));
         boolean leaves = random.nextInt(60) == 0;
-        if (leaves || !walker.step()) {
+        if (leaves || !steps(walker, cache, step >= closeAfter)) {
           walker.close();
           walkers.remove(walker);
         }
-        if (all && random.nextInt(10) == 0) {
+        if (all && step < closeAfter && random.nextInt(10) == 0) {
           assertThat(cache.ingestAll()).isEqualTo(batches.size());
         }
       }
-      assertThat(cache.ingestAll()).isEqualTo(batches.size());
+      if (closeAfter == Integer.MAX_VALUE) {
+        assertThat(cache.ingestAll()).isEqualTo(batches.size());
+      }
     } finally {
       for (Walker walker : walkers) {
         walker.close();
@@ -150,10 +192,21 @@ class StreamCacheRandomTest {
     }
   }
 
+  /** Of a cache that was closed, readers get what was ingested, and then an exception. */
+  private boolean steps(Walker walker, StreamCache cache, boolean closed) throws IOException {
+    try {
+      return walker.step();
+    } catch (ClosedException e) {
+      assertThat(closed).isTrue();
+      assertThat(cache.ingestedCount()).isLessThanOrEqualTo(walker.next());
+      return false;
+    }
+  }
+
   private Walker walker(StreamCache cache, Random random) {
     int count = batches.size();
     int columns = cache.schema().getFields().size();
-    return switch (random.nextInt(5)) {
+    return switch (random.nextInt(6)) {
       case 0 -> new Plain(cache.reader(), 0, count, null);
       case 1 -> {
         int from = random.nextInt(count + 1);
@@ -166,6 +219,7 @@ class StreamCacheRandomTest {
         yield new Plain(cache.reader(ReadOptions.ALL.columns(chosen)), 0, count, chosen);
       }
       case 3 -> new Shuffled(cache.reader(ReadOptions.ALL.shuffled(random.nextLong())));
+      case 4 -> new Cast(cache.cast(cache.schema()).reader());
       default -> new Shared(cache.shared(Start.BEGINNING));
     };
   }
@@ -177,6 +231,14 @@ class StreamCacheRandomTest {
     for (int i = 0; i < found.size(); i++) {
       FieldVector vector = expected.getVector(columns == null ? i : columns[i]);
       RootAssert.assertRange(found.get(i), vector, 0, expected.getRowCount());
+    }
+  }
+
+  private void checkDictionaries(DictionaryProvider found, long batch) {
+    var dictionaries = batches.get((int) batch).dictionaries();
+    for (long id : dictionaries.getDictionaryIds()) {
+      FieldVector expected = dictionaries.lookup(id).getVector();
+      RootAssert.assertRange(found.lookup(id).getVector(), expected, 0, expected.getValueCount());
     }
   }
 
@@ -207,19 +269,87 @@ class StreamCacheRandomTest {
       return true;
     }
 
-    private void checkDictionaries(ArrowReader source, int batch) {
-      var dictionaries = batches.get(batch).dictionaries();
-      for (long id : dictionaries.getDictionaryIds()) {
-        FieldVector expected = dictionaries.lookup(id).getVector();
-        RootAssert.assertRange(
-            source.lookup(id).getVector(), expected, 0, expected.getValueCount());
-      }
+    @Override
+    public long next() {
+      return next;
     }
 
     @Override
     public void close() throws IOException {
       reader.close();
     }
+  }
+
+  /** Casts every column to the type it has. */
+  private final class Cast implements Walker {
+    private final ArrowReader reader;
+    private long next;
+
+    Cast(ArrowReader reader) {
+      this.reader = reader;
+    }
+
+    @Override
+    public boolean step() throws IOException {
+      if (!reader.loadNextBatch()) {
+        assertThat(next).isEqualTo(batches.size());
+        return false;
+      }
+      check(reader.getVectorSchemaRoot(), next, null);
+      checkDictionaries(reader, next++);
+      return true;
+    }
+
+    @Override
+    public long next() {
+      return next;
+    }
+
+    @Override
+    public void close() throws IOException {
+      reader.close();
+    }
+  }
+
+  /** Takes batches by their numbers, or the numbers of their rows. */
+  private final class Numbered implements Walker {
+    private final StreamCache cache;
+    private final Random random;
+    private int left = 20;
+
+    Numbered(StreamCache cache, Random random) {
+      this.cache = cache;
+      this.random = random;
+    }
+
+    @Override
+    public boolean step() {
+      long count = cache.ingestedCount();
+      if (count > 0) {
+        long batch = random.nextLong(count);
+        int rows = batches.get((int) batch).root().getRowCount();
+        try (BatchLease lease =
+            rows == 0 || random.nextBoolean()
+                ? cache.batch(batch)
+                : cache.batchOfRow(cache.firstRow(batch) + random.nextInt(rows))) {
+          assertThat(lease.index()).isEqualTo(batch);
+          check(lease.root(), batch, null);
+          checkDictionaries(lease.dictionaries(), batch);
+        } catch (NotFoundException e) {
+          assertThat(cache.statistics().log().firstBatch()).isGreaterThan(batch);
+        }
+      }
+      return left-- > 0;
+    }
+
+    /** Asking a closed cache for a batch is always refused. */
+    @Override
+    public long next() {
+      return Long.MAX_VALUE;
+    }
+
+    @Override
+    public void close() {}
   }
 
   private final class Shuffled implements Walker {
@@ -238,7 +368,14 @@ class StreamCacheRandomTest {
       }
       assertThat(seen.add(reader.lastBatch())).isTrue();
       check(reader.getVectorSchemaRoot(), reader.lastBatch(), null);
+      checkDictionaries(reader, reader.lastBatch());
       return true;
+    }
+
+    /** It begins when it has all of them. */
+    @Override
+    public long next() {
+      return batches.size();
     }
 
     @Override
@@ -270,8 +407,14 @@ class StreamCacheRandomTest {
       }
       for (BatchLease each : held) {
         check(each.root(), each.index(), null);
+        checkDictionaries(each.dictionaries(), each.index());
       }
       return true;
+    }
+
+    @Override
+    public long next() {
+      return next;
     }
 
     @Override
