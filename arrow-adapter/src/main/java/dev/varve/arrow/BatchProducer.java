@@ -9,9 +9,9 @@ import org.apache.arrow.vector.ipc.ArrowReader;
 /**
  * A source of batches for a {@link StreamCache}: one root that is filled again and again.
  *
- * <p>After construction of the cache it is used by the cache's ingestion thread alone, one call at
- * a time. Each {@link #next} may refill the root and the dictionaries in place; the cache has
- * copied what it keeps by then.
+ * <p>After construction of the cache it is used by a thread of the cache alone, one call at a time;
+ * only {@link #close} may come from the thread that closes the cache. Each {@link #next} may refill
+ * the root and the dictionaries in place; the cache has copied what it keeps by then.
  */
 public interface BatchProducer extends AutoCloseable {
 

@@ -58,6 +58,7 @@ public final class ReadOptions {
    * @param from the first batch
    * @param end the batch behind the last; the stream may end before
    * @return the options
+   * @throws IllegalArgumentException if {@code from} is negative or behind {@code end}
    */
   public ReadOptions range(long from, long end) {
     if (end < from) {

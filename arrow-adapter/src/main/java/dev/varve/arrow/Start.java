@@ -23,6 +23,7 @@ public final class Start {
    *
    * @param batch its number, from 0
    * @return the start
+   * @throws IllegalArgumentException if it is negative
    */
   public static Start at(long batch) {
     if (batch < 0) {

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  *
  * {@snippet class="dev.varve.arrow.StreamCacheSnippetsTest" region="replay"}
  *
- * <p><b>Threads.</b> Every method may be called from any thread. The source is used by one thread
+ * <p><b>Threads.</b> Every method may be called from any thread. The source is read by one thread
  * of the cache alone. Who reads cached batches never waits for a slow source.
  *
  * <p><b>Failures.</b> When the source fails, every reader that comes to that place gets an {@link
@@ -38,7 +38,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p><b>Lifetime.</b> {@link #close} ends ingestion and closes the source; readers go on with what
  * is cached, and with the last of them go the files, unless the cache is kept. Batches that were
- * handed out stay valid until they are released.
+ * handed out stay valid until they are released. A closed cache still tells its schema, counts and
+ * statistics; new readers and batches are a {@link dev.varve.ClosedException}.
  */
 public final class StreamCache implements AutoCloseable, Iterable<BatchLease> {
 

@@ -145,9 +145,10 @@ public final class StreamReader extends ArrowReader {
   }
 
   /**
-   * Returns how many ingested batches are still to be read.
+   * Returns how far the reader is behind the frontier. A shuffled reader, which needs its batches
+   * to the last, counts from the first of them until then.
    *
-   * @return the number
+   * @return the number of batches
    */
   public long lag() {
     return cursor.lag();
