@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * log stores at a multiple of 64 bytes and checksums on its own.
  *
  * <p>A source is read only during {@link ReplayLog#append}, by the appending thread, and may be
- * reused afterwards.
+ * reused afterwards. Memory that it answers in place is read by another thread, too, if it may be.
  */
 public interface FrameSource {
 

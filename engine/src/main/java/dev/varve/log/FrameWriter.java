@@ -7,8 +7,9 @@ import dev.varve.memory.Crc32c;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ForkJoinPool;
-import java.util.concurrent.ForkJoinTask;
+import java.util.concurrent.FutureTask;
 
 /**
  * Brings frames into memory and files and computes their checksums on the way. For one thread at a
@@ -30,6 +31,9 @@ final class FrameWriter {
   private static final int PARALLEL = 1 << 20;
 
   private static final boolean MULTIPROCESSOR = Runtime.getRuntime().availableProcessors() > 1;
+
+  /** Any thread but the one that appends. */
+  private static final Thread OTHER = new Thread(() -> {});
 
   /** Beyond so many parts the array that holds them is not kept. */
   private static final int MAX_KEPT = 4096;
@@ -177,19 +181,52 @@ final class FrameWriter {
     for (long length : lengths) {
       total += length;
     }
-    if (total < PARALLEL || !MULTIPROCESSOR) {
+    if (total < PARALLEL || !MULTIPROCESSOR || !isShared(lengths.length)) {
       checksumDirect(lengths, checksums);
       gatherDirect(file, position, lengths, padLast);
       return;
     }
     // The write waits for the kernel to copy, so another processor computes meanwhile.
-    ForkJoinTask<?> sums =
-        ForkJoinPool.commonPool().submit(() -> checksumDirect(lengths, checksums));
+    FutureTask<?> sums = new FutureTask<>(() -> checksumDirect(lengths, checksums), null);
+    ForkJoinPool.commonPool().execute(sums);
     try {
       gatherDirect(file, position, lengths, padLast);
     } finally {
-      // Also when the write failed: the caller's memory may go once this returns.
-      sums.join();
+      // Threads of the pool may all wait for this one, so what none has begun is done here. Also
+      // when the write failed: the caller's memory may go once this returns.
+      sums.run();
+      await(sums);
+    }
+  }
+
+  /** Whether other threads may read what is written. */
+  private boolean isShared(int parts) {
+    for (int part = 0; part < parts; part++) {
+      if (!direct[part].isAccessibleBy(OTHER)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Waits for the end of a task that was begun, however often the thread is interrupted. */
+  private static void await(FutureTask<?> task) {
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          task.get();
+          return;
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a part of a frame could not be read", e.getCause());
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 
