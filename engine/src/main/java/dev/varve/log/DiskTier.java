@@ -46,6 +46,7 @@ final class DiskTier {
   private final Optional<UUID> boot;
   private final AtomicLong used = new AtomicLong();
   private final MemorySegment header;
+  private long firstBatch;
   private long nextBatch;
   private long nextSegment;
 
@@ -234,7 +235,7 @@ final class DiskTier {
     to.rollback();
     if (number != nextBatch || (!segment.announced && segment.number != nextSegment)) {
       // Batches were released that never were in a file, and so were all before them.
-      to.released(segment.number, number);
+      release(to, segment.number, number);
     }
     if (!segment.announced) {
       to.segment(segment.number, number, segment.headerBytes, segment.headerChecksum);
@@ -451,17 +452,21 @@ final class DiskTier {
   private static LogFrame read(LogSegment segment, SegmentFraming.StoredFrame stored) {
     List<Frame> frames = segment.written;
     int low = 0;
-    int high = frames.size() - 1;
-    while (low <= high) {
+    int high = frames.size();
+    while (low < high) {
       int middle = (low + high) >>> 1;
-      Frame frame = frames.get(middle);
-      if (frame.offset < stored.offset()) {
+      if (frames.get(middle).offset < stored.offset()) {
         low = middle + 1;
-      } else if (frame.offset > stored.offset()
-          || frame.tag != stored.tag()
-          || frame.kind != stored.kind()) {
-        high = middle - 1;
       } else {
+        high = middle;
+      }
+    }
+    // Frames without bytes stand where the one behind them does.
+    for (; low < frames.size() && frames.get(low).offset == stored.offset(); low++) {
+      Frame frame = frames.get(low);
+      if (frame.tag == stored.tag()
+          && frame.kind == stored.kind()
+          && frame.bytes == stored.bytes()) {
         return read(segment, frame);
       }
     }
@@ -500,9 +505,9 @@ final class DiskTier {
    * Notes, durably if the log is kept, that segments and batches are gone.
    *
    * @param firstSegment the first segment that still exists
-   * @param firstBatch the first batch that does
+   * @param first the first batch that does
    */
-  void released(long firstSegment, long firstBatch) {
+  void released(long firstSegment, long first) {
     boolean announced = false;
     for (LogSegment segment : index.segments) {
       announced |= segment.number < firstSegment && segment.announced;
@@ -510,15 +515,21 @@ final class DiskTier {
     if (journal != null && announced) {
       requireHealthy();
       journal.rollback();
-      journal.released(firstSegment, firstBatch);
+      release(journal, firstSegment, first);
       commit(journal);
-      skipped(firstSegment, firstBatch);
+      skipped(firstSegment, first);
       sync();
     }
   }
 
-  private void skipped(long firstSegment, long firstBatch) {
-    nextBatch = Math.max(nextBatch, firstBatch);
+  /** Notes what is gone; segments may go later than batches behind them that never were written. */
+  private void release(Journal to, long firstSegment, long first) {
+    firstBatch = Math.max(firstBatch, first);
+    to.released(firstSegment, firstBatch);
+  }
+
+  private void skipped(long firstSegment, long first) {
+    nextBatch = Math.max(nextBatch, first);
     nextSegment = Math.max(nextSegment, firstSegment);
   }
 
@@ -540,7 +551,7 @@ final class DiskTier {
       journal.rollback();
       boolean skips = batches != nextBatch;
       if (skips) {
-        journal.released(firstSegment, batches);
+        release(journal, firstSegment, batches);
       }
       int code = status == LogStatus.COMPLETE ? Entry.COMPLETE : Entry.FAILED;
       long room = Math.max(0, options.diskCapacity() - used.get() - ENTRY_RESERVE);
@@ -557,7 +568,7 @@ final class DiskTier {
     if (journal != null && batches != nextBatch) {
       requireHealthy();
       journal.rollback();
-      journal.released(firstSegment, batches);
+      release(journal, firstSegment, batches);
       commit(journal);
       skipped(firstSegment, batches);
     }
