@@ -122,8 +122,9 @@ final class RealFile implements StorageFile {
   /** Returns null if the path named different files meanwhile. */
   private static @Nullable RealFile openOnce(Path path, FileAccess access) throws IOException {
     RealFile file = null;
+    boolean created = access == FileAccess.CREATE_NEW;
     FileChannel channel =
-        access == FileAccess.CREATE_NEW
+        created
             ? FileChannel.open(
                 path,
                 StandardOpenOption.CREATE_NEW,
@@ -136,12 +137,17 @@ final class RealFile implements StorageFile {
       anchor = AsynchronousFileChannel.open(path, options(access), null);
       if (Identity.is(path, key)) {
         file = new RealFile(path, access, key, channel, anchor);
+      } else {
+        created = false; // what the path names now is not ours
       }
     } finally {
       if (file == null) {
         channel.close();
         if (anchor != null) {
           anchor.close();
+        }
+        if (created) {
+          Files.deleteIfExists(path);
         }
       }
     }

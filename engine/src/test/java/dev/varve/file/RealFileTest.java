@@ -144,6 +144,19 @@ class RealFileTest {
     }
   }
 
+  /** A file takes two descriptors. When there is but one, none is left behind. */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void aFileThatCannotBeOpenedIsNotCreated() throws Exception {
+    List<String> command =
+        new ArrayList<>(List.of("bash", "-c", "ulimit -n 100; exec \"$@\"", "bash"));
+    command.addAll(ChildProcess.command(CrowdedProcess.class, dir));
+    try (ChildProcess child = ChildProcess.start(command)) {
+      assertThat(child.rest().lines())
+          .containsExactly("exit 0", "created, ConflictException", "StorageException, created");
+    }
+  }
+
   /** Of two threads that sync together none may believe that all is well. */
   @ParameterizedTest
   @CsvSource({"sync, fsync", "force, msync"})
