@@ -99,11 +99,16 @@ final class DiskTier {
     this.floor = floor;
     this.dirtyDirectories = dirtyDirectories;
     this.boot = LogDirectory.boot(storage);
-    this.markCurrent = boot.isPresent() && boot.equals(floor.boot());
+    this.markCurrent = namesThisBoot(floor);
+    this.firstBatch = index.firstBatch;
     this.nextBatch = index.nextBatch;
     this.nextSegment = index.nextSegment;
     this.header = framing.header();
     recount();
+  }
+
+  private boolean namesThisBoot(Floor mark) {
+    return boot.isPresent() && boot.equals(mark.boot());
   }
 
   /** What lies behind the floor is not what this boot wrote, until it was synced. */
@@ -325,7 +330,8 @@ final class DiskTier {
     return file;
   }
 
-  private void entriesChanged() {
+  /** The next sync has something to do. */
+  void entriesChanged() {
     entriesChanged = true;
     if (dirtyDirectories.isEmpty()) {
       dirtyDirectories = List.of(directory);
@@ -580,7 +586,12 @@ final class DiskTier {
   void sync() {
     requireHealthy();
     Journal to = journal;
-    if (to == null || (!entriesChanged && floor.length() == to.end() && !floor.pending())) {
+    if (to == null) {
+      return;
+    }
+    to.cut();
+    if (!entriesChanged && floor.length() == to.end() && !floor.pending()) {
+      markCurrent = namesThisBoot(floor);
       return;
     }
     try {

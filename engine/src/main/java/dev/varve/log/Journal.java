@@ -222,7 +222,7 @@ final class Journal {
   }
 
   /** Cuts off what a failed commit left. Nobody maps a side file. */
-  private void cut() {
+  void cut() {
     if (size > end) {
       if (file.size() > end) {
         file.truncate(end);

@@ -40,6 +40,9 @@ final class LogIndex implements Entry.Visitor {
   private final long positionsFrom;
   private long firstPosition;
 
+  /** Where the last entry begins that leaves batches out. */
+  private long skippedAt = -1;
+
   /** Where the entry of the last segment begins, as long as it has no batch; else -1. */
   private long emptySegment = -1;
 
@@ -64,9 +67,11 @@ final class LogIndex implements Entry.Visitor {
     return first == null ? nextSegment : first.number;
   }
 
-  /** Where the side file must end for the log to end before a batch. */
+  /** Where the side file must end for the log to end before a batch, which may be released. */
   long positionOf(long batch) {
-    return positions.get(Math.toIntExact(batch - firstPosition));
+    return positions.isEmpty() || batch < firstPosition
+        ? skippedAt
+        : positions.get(Math.toIntExact(batch - firstPosition));
   }
 
   /** Where the last segment's entry begins if no batch followed it, else -1. */
@@ -179,6 +184,7 @@ final class LogIndex implements Entry.Visitor {
     if (nextBatch < first) {
       nextBatch = first;
       positions.clear();
+      skippedAt = position;
     }
   }
 

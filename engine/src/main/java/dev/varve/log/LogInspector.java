@@ -84,12 +84,14 @@ final class LogInspector {
   /** Looks again when the owner changed something that was being looked at. */
   private static LogReport inspect(
       Storage storage, Path directory, Inspection inspection, StorageFile file) {
+    List<LogReport.Finding> before = List.of();
     while (true) {
       long size = file.size();
       LogReport report = new LogInspector(storage, directory, inspection).index(file);
-      if (report.findings().isEmpty() || file.size() == size) {
+      if (report.findings().equals(before) || file.size() == size) {
         return report;
       }
+      before = report.findings();
     }
   }
 

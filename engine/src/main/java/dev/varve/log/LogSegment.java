@@ -282,8 +282,7 @@ final class LogSegment {
         window.release();
       }
     }
-    retired = true;
-    closeFile();
+    shut();
   }
 
   /**
@@ -291,9 +290,18 @@ final class LogSegment {
    * closed.
    */
   void discard() {
-    retire();
-    owner.discarded(this);
-    hold.release();
+    try {
+      retire();
+    } finally {
+      shut();
+      owner.discarded(this);
+      hold.release();
+    }
+  }
+
+  private synchronized void shut() {
+    retired = true;
+    closeFile();
   }
 
   private synchronized void vacate() {

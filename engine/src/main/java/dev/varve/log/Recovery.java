@@ -2,6 +2,7 @@
 package dev.varve.log;
 
 import dev.varve.CorruptionException;
+import dev.varve.NotFoundException;
 import dev.varve.VarveException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
@@ -35,6 +36,9 @@ final class Recovery {
    */
   final boolean suspect;
 
+  /** Whether one of the two marks was torn. */
+  final boolean torn;
+
   LogIndex index;
   JournalReader reader;
   private long limit = Long.MAX_VALUE;
@@ -57,6 +61,7 @@ final class Recovery {
     this.header = header;
     this.factory = factory;
     this.floor = Floor.read(file, header);
+    this.torn = Floor.read(file, header, (floor.number() + 1) & 1) == null;
     boolean sameBoot = floor.boot().isPresent() && floor.boot().equals(boot);
     boolean otherBoot = floor.boot().isPresent() && boot.isPresent() && !sameBoot;
     this.suspect = floor.pending() && !otherBoot;
@@ -101,13 +106,14 @@ final class Recovery {
     return reader.remaining();
   }
 
-  /** Whether nothing was cut, and everything is on stable storage and sealed. */
+  /** Whether nothing was torn or cut, and everything is on stable storage and sealed. */
   boolean isOrderly() {
     boolean sealed = true;
     for (LogSegment segment : index.segments) {
       sealed &= segment.sealed;
     }
-    return sealed && cutBytes() == 0 && floor.length() == reader.position() && !floor.pending();
+    boolean whole = !torn && cutBytes() == 0;
+    return sealed && whole && floor.length() == reader.position() && !floor.pending();
   }
 
   private LogIndex newIndex() {
@@ -185,6 +191,8 @@ final class Recovery {
     }
     try (StorageFile opened = storage.open(segment.path, FileAccess.READ)) {
       return opened.size();
+    } catch (NotFoundException e) {
+      return -1; // the owner released it this very moment
     }
   }
 
@@ -195,7 +203,8 @@ final class Recovery {
         return number;
       }
     }
-    return Math.max(segment.endBatch - 1, first(segment));
+    // No batch is left in it: what matters is that there were some, and when.
+    return Math.max(segment.endBatch - 1, segment.firstBatch);
   }
 
   private long first(LogSegment segment) {

@@ -55,7 +55,10 @@ final class Repair {
         restore(behind, journal, disk);
       }
     }
-    if (!recovery.trusted || !strays.isEmpty()) {
+    if (recovery.torn) {
+      disk.entriesChanged(); // so that the sync writes both marks
+    }
+    if (!recovery.trusted || recovery.torn || !strays.isEmpty()) {
       // A file goes only after the entry that released it, or the end that cut it off, is durable.
       disk.sync();
     }

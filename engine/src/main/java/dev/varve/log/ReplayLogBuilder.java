@@ -237,7 +237,8 @@ public final class ReplayLogBuilder {
    * @throws NotFoundException when there is none
    * @throws dev.varve.CorruptionException when what must hold does not
    * @throws dev.varve.BusyException when another handle or process has it open for writing
-   * @throws dev.varve.FullException when there is no space to repair what a failed sync left
+   * @throws dev.varve.FullException when there is no space to repair what a failed sync or a loss
+   *     of power left; {@link #openReadOnly} needs none
    */
   public ReplayLog open() {
     requireConsistent();
@@ -327,6 +328,7 @@ public final class ReplayLogBuilder {
     SegmentOwner owner =
         new SegmentOwner(options, LogDirectory.isWritable(storage, home.resolve(Journal.FILE)));
     Optional<UUID> boot = LogDirectory.boot(storage);
+    String before = "";
     while (true) {
       long size = file.size();
       try {
@@ -334,11 +336,13 @@ public final class ReplayLogBuilder {
         recovery.run();
         Follower follower = new Follower(file, recovery.index, recovery.reader);
         return new ReplayLog(options, lock, recovery.index, null, follower, owner, false);
-      } catch (CorruptionException e) {
-        if (file.size() == size) {
+      } catch (CorruptionException | NotFoundException e) {
+        String now = String.valueOf(e.getMessage());
+        if (file.size() == size || now.equals(before)) {
           throw e;
         }
         // The owner went on meanwhile, and may have released what was missed: once more.
+        before = now;
       }
     }
   }
