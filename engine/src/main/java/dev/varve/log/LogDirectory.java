@@ -12,6 +12,7 @@ import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -103,26 +104,38 @@ final class LogDirectory {
   }
 
   /**
-   * Creates a directory, if it is missing.
+   * Creates a directory and those above it where they are missing.
    *
-   * @return the directories whose entries are to be synced, should the new one survive
+   * @return those it created, the deepest first
    */
   static List<Path> create(Storage storage, Path directory) {
-    List<Path> changed = new ArrayList<>();
-    Path absolute = directory.toAbsolutePath();
-    Path parent = absolute.getParent();
-    boolean missing = true;
-    for (Path child = absolute;
-        parent != null && missing;
-        child = parent, parent = parent.getParent()) {
-      missing = !storage.exists(child);
-      // Even one that exists may just have been created by whoever chose it.
-      if (missing || child.equals(absolute)) {
-        changed.add(parent);
-      }
+    List<Path> created = new ArrayList<>();
+    for (Path missing = directory.toAbsolutePath();
+        missing != null && !storage.exists(missing);
+        missing = missing.getParent()) {
+      created.add(missing);
     }
-    storage.createDirectories(directory);
-    return changed;
+    try {
+      storage.createDirectories(directory);
+    } catch (Throwable e) {
+      takeBack(storage, created, e);
+      throw e;
+    }
+    return created;
+  }
+
+  /**
+   * Removes directories that were created in vain. They are created anew when it is tried again:
+   * what a sync of their entries failed for once would not become durable by another.
+   */
+  static void takeBack(Storage storage, List<Path> created, Throwable failure) {
+    try {
+      for (Path directory : created) {
+        removeDirectory(storage, directory);
+      }
+    } catch (VarveException second) {
+      failure.addSuppressed(second);
+    }
   }
 
   /** Makes the directory ready for a new log, whose owner lock the caller holds. */
@@ -156,11 +169,11 @@ final class LogDirectory {
    * Writes the side file of an empty log, whole or not at all.
    *
    * @param first the first floor mark of a kept log; another one like it follows
-   * @param parents directories to sync for a kept log
+   * @param created directories created for it
    * @return the side file, open
    */
   static StorageFile createSideFile(
-      Storage storage, Path directory, Header header, Floor first, List<Path> parents) {
+      Storage storage, Path directory, Header header, Floor first, List<Path> created) {
     if (!header.kept()) {
       StorageFile file = storage.open(directory.resolve(TEMPORARY), FileAccess.CREATE_NEW);
       try {
@@ -175,28 +188,53 @@ final class LogDirectory {
     if (storage.exists(fresh)) {
       storage.delete(fresh);
     }
-    try (StorageFile file = storage.open(fresh, FileAccess.CREATE_NEW)) {
-      file.write(0, header.encode());
-      file.write(first.offset(header), first.encode(header));
-      Floor second = first.next(false, first.boot());
-      file.write(second.offset(header), second.encode(header));
-      file.sync();
-    }
-    for (Path parent : parents) {
-      storage.syncDirectory(parent);
-    }
     Path index = directory.resolve(Journal.FILE);
-    storage.rename(fresh, index);
     try {
+      try (StorageFile file = storage.open(fresh, FileAccess.CREATE_NEW)) {
+        file.write(0, header.encode());
+        file.write(first.offset(header), first.encode(header));
+        Floor second = first.next(false, first.boot());
+        file.write(second.offset(header), second.encode(header));
+        file.sync();
+      }
+      syncAbove(storage, directory, created);
+      storage.rename(fresh, index);
       storage.syncDirectory(directory);
       return storage.open(index, FileAccess.WRITE);
     } catch (Throwable e) {
-      try {
-        storage.delete(index);
-      } catch (VarveException second) {
-        e.addSuppressed(second);
+      for (Path path : List.of(fresh, index)) {
+        try {
+          if (storage.exists(path)) {
+            storage.delete(path);
+          }
+        } catch (VarveException second) {
+          e.addSuppressed(second);
+        }
       }
       throw e;
+    }
+  }
+
+  /**
+   * Syncs all directories above one, also those that were there: whoever created them may have been
+   * killed before he could.
+   *
+   * @param created those created just now
+   */
+  private static void syncAbove(Storage storage, Path directory, List<Path> created) {
+    Path absolute = directory.toAbsolutePath();
+    for (Path child = absolute, above = child.getParent();
+        above != null;
+        child = above, above = above.getParent()) {
+      try {
+        storage.syncDirectory(above);
+      } catch (StorageException e) {
+        boolean needed = child.equals(absolute) || created.contains(child);
+        if (needed || !(e.getCause() instanceof AccessDeniedException)) {
+          throw e;
+        }
+        LOGGER.log(System.Logger.Level.DEBUG, "directory " + above + " may not be read", e);
+      }
     }
   }
 

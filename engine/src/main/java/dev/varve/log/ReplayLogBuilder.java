@@ -195,7 +195,16 @@ public final class ReplayLogBuilder {
       return new ReplayLog(options, null, index, null, null, owner, false);
     }
     Header.check(framing.name(), descriptor);
-    List<Path> parents = LogDirectory.create(storage, home);
+    List<Path> created = LogDirectory.create(storage, home);
+    try {
+      return create(home, options, owner, created);
+    } catch (Throwable e) {
+      LogDirectory.takeBack(storage, created, e);
+      throw e;
+    }
+  }
+
+  private ReplayLog create(Path home, LogOptions options, SegmentOwner owner, List<Path> created) {
     boolean lockIsNew = !storage.exists(home.resolve(LogDirectory.LOCK));
     ProcessLock lock =
         LogDirectory.lock(storage, home, LogDirectory.OWNER_BYTE, LockMode.EXCLUSIVE);
@@ -205,7 +214,7 @@ public final class ReplayLogBuilder {
           new Header(
               UUID.randomUUID(), kept, storage.currentTimeMillis(), framing.name(), descriptor);
       Floor floor = Floor.empty(header, LogDirectory.boot(storage));
-      StorageFile file = LogDirectory.createSideFile(storage, home, header, floor, parents);
+      StorageFile file = LogDirectory.createSideFile(storage, home, header, floor, created);
       try {
         LogIndex index = new LogIndex(file.path().toString(), owner::segment, 0);
         Journal journal = kept ? new Journal(file, header, header.entriesAt(), 0, 0) : null;

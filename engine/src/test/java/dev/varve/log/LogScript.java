@@ -275,6 +275,19 @@ final class LogScript {
 
   // ---- after failures
 
+  boolean isOpen() {
+    return log != null;
+  }
+
+  /** Checks what can be read of the log, if it is open. */
+  void checkOpen() {
+    ReplayLog open = log;
+    if (open != null) {
+      assertThat(open.count()).isEqualTo(appended());
+      Batches.checkAll(open, MOST);
+    }
+  }
+
   /** Whether a failure of a step means that the log must be opened again. */
   boolean needsReopening() {
     if (log == null) {
