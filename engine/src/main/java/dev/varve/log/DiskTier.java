@@ -169,15 +169,17 @@ final class DiskTier {
   /**
    * Bytes missing below the capacity for frames in a segment; 0 or less when they fit.
    *
+   * @param frames how many there are
    * @param bytes of all frames and their entry
    * @param contextBytes those of context frames
    */
-  long missing(LogSegment segment, long bytes, long contextBytes) {
+  long missing(LogSegment segment, int frames, long bytes, long contextBytes) {
     if (options.diskCapacity() == Long.MAX_VALUE) {
       return 0;
     }
     long footer =
-        framing.footerBound(segment.written.size() + 8L, segment.contextBytes + contextBytes);
+        framing.footerBound(
+            segment.written.size() + (long) frames, segment.contextBytes + contextBytes);
     long fresh = segment.file() == null ? header.byteSize() : 0;
     // What a failed write left behind the end is written over.
     long left = segment.file() == null ? 0 : segment.fileBytes - segment.end;
@@ -198,7 +200,8 @@ final class DiskTier {
       parts += incoming.frame().lengths.length;
     }
     long entries = Entry.batchBytes(frames.size(), parts) + 2 * 64;
-    requireCapacity(segment, number, bytes + entries, bytes - frames.get(last).frame().bytes);
+    long contextBytes = bytes - frames.get(last).frame().bytes;
+    requireCapacity(segment, number, frames.size(), bytes + entries, contextBytes);
     StorageFile file = open(segment);
     segment.written.ensureCapacity(segment.written.size() + frames.size());
     long[] offsets = new long[frames.size()];
@@ -211,14 +214,14 @@ final class DiskTier {
       for (int i = 0; i < offsets.length; i++) {
         writeFrame(file, offsets[i], frames.get(i));
       }
+      grow(segment, end);
+      if (journal != null) {
+        collect(journal, number, segment, frames, offsets);
+        commit(journal);
+      }
     } catch (Throwable e) {
-      grewBy(e, segment, file, end);
+      cutBack(e, segment, file, segment.end, end);
       throw e;
-    }
-    grow(segment, end);
-    if (journal != null) {
-      collect(journal, number, segment, frames, offsets);
-      commit(journal);
     }
     if (!segment.announced) {
       segment.announced = true;
@@ -275,8 +278,9 @@ final class DiskTier {
     floor = next;
   }
 
-  private void requireCapacity(LogSegment segment, long number, long bytes, long contextBytes) {
-    if (missing(segment, bytes, contextBytes) > 0) {
+  private void requireCapacity(
+      LogSegment segment, long number, int frames, long bytes, long contextBytes) {
+    if (missing(segment, frames, bytes, contextBytes) > 0) {
       throw new FullException(
           options.name()
               + ": batch "
@@ -318,7 +322,7 @@ final class DiskTier {
       try {
         file.write(0, header);
       } catch (Throwable e) {
-        grewBy(e, segment, file, header.byteSize());
+        cutBack(e, segment, file, 0, header.byteSize());
         segment.closeFile();
         throw e;
       }
@@ -362,18 +366,26 @@ final class DiskTier {
   }
 
   /**
-   * Counts what a failed write left.
+   * Gives back the space of what a failed write left. Nobody has it mapped, since it never was
+   * committed; but an entry that could not be cut off may still speak of it.
    *
+   * @param length what the file had before
    * @param most where the file would end, had it not failed
    */
-  private void grewBy(Throwable failure, LogSegment segment, StorageFile file, long most) {
+  private void cutBack(
+      Throwable failure, LogSegment segment, StorageFile file, long length, long most) {
     long size = most;
     try {
       size = Math.min(most, file.size());
+      if (size > length && (journal == null || journal.size() == journal.end())) {
+        file.truncate(length);
+        size = length;
+      }
     } catch (VarveException second) {
       failure.addSuppressed(second);
     }
-    grow(segment, size);
+    used.addAndGet(size - segment.fileBytes);
+    segment.fileBytes = size;
   }
 
   // ---- sealing
@@ -392,7 +404,10 @@ final class DiskTier {
       file = storage.open(segment.path, FileAccess.WRITE);
       segment.file(file);
     }
-    Footer footer = footer(segment, file.size());
+    long size = file.size();
+    Footer footer = footer(segment, size);
+    long bytes = footer.end() - footer.offset;
+    int checksum = 0;
     try {
       if (footer.offset > segment.end) {
         // What a failed or torn write left is zeroed: nothing that was ever written shrinks.
@@ -402,18 +417,16 @@ final class DiskTier {
         int[] checksums = new int[footer.lengths.length];
         writer.write(file, footer.offset, footer.source, footer.lengths, checksums, false);
       }
+      grow(segment, footer.end());
+      if (journal != null) {
+        checksum = writer.checksum(file, footer.offset, bytes);
+        journal.rollback();
+        journal.sealed(segment.number, footer.offset, bytes, checksum);
+        commit(journal);
+      }
     } catch (Throwable e) {
-      grewBy(e, segment, file, footer.end());
+      cutBack(e, segment, file, size, footer.end());
       throw e;
-    }
-    grow(segment, footer.end());
-    long bytes = footer.end() - footer.offset;
-    int checksum = 0;
-    if (journal != null) {
-      checksum = writer.checksum(file, footer.offset, bytes);
-      journal.rollback();
-      journal.sealed(segment.number, footer.offset, bytes, checksum);
-      commit(journal);
     }
     segment.sealed(footer.offset, bytes, checksum, Long.MAX_VALUE);
     dirty.add(segment);

@@ -47,6 +47,9 @@ final class Tiers {
   /** Whether a kept log was brought in order, so that its files stay as they are. */
   private boolean finished;
 
+  /** Whether the last append found no space. */
+  private boolean full;
+
   private long oldestUnwritten = Long.MAX_VALUE;
   private long hotBytes;
   private long hotBatches;
@@ -103,14 +106,15 @@ final class Tiers {
     if (segment == null) {
       return true;
     }
-    boolean full = segment.logicalBytes + bytes > options.segmentBytes();
-    if (!fresh && !full && !isHopeless(segment, bytes, slowest)) {
+    boolean large = segment.sealed || segment.logicalBytes + bytes > options.segmentBytes();
+    boolean hopeless = isHopeless(segment, bytes, slowest);
+    if (!fresh && !large && !hopeless) {
       return false;
     }
     if (disk != null && nextWrite < segment.endBatch) {
       unsealed.add(segment);
-    } else {
-      seal(segment);
+    } else if (!hopeless) {
+      seal(segment); // else there may be no space for a footer, and it is about to be released
     }
     active = null;
     return true;
@@ -119,7 +123,9 @@ final class Tiers {
   /** Whether only the end of a segment that is done with makes room. */
   private boolean isHopeless(LogSegment segment, long bytes, long slowest) {
     DiskTier tier = disk;
-    return tier != null && segment.endBatch <= slowest && tier.missing(segment, bytes, 0) > 0;
+    return tier != null
+        && segment.endBatch <= slowest
+        && (full || tier.missing(segment, 1, bytes, 0) > 0);
   }
 
   /** Appends a batch with the context frames before it, and answers its number. */
@@ -146,7 +152,9 @@ final class Tiers {
     index.table.reserve(number);
     try {
       place(number, segment, incoming, contextBytes, frame);
+      full = false;
     } catch (Throwable e) {
+      full = e instanceof FullException;
       for (DiskTier.Incoming each : incoming) {
         each.frame().cool();
       }
