@@ -156,12 +156,16 @@ final class DiskTier {
   void requireHealthy() {
     Throwable cause = poison;
     if (cause != null) {
-      throw new PoisonedException(
-          options.name()
-              + ": an earlier sync failed, so what it covered may not be on disk; close the log and"
-              + " open it again",
-          cause);
+      throw poisoned(cause);
     }
+  }
+
+  private PoisonedException poisoned(Throwable cause) {
+    return new PoisonedException(
+        options.name()
+            + ": a sync failed, so what it covered may not be on disk; close the log and open it"
+            + " again",
+        cause);
   }
 
   // ---- batches
@@ -618,8 +622,11 @@ final class DiskTier {
       }
       side.sync();
       mark(to, to.floor(boot, nextBatch, floor.number() + 1));
+    } catch (VarveException e) {
+      lose(e);
+      throw poisoned(e);
     } catch (Throwable e) {
-      poison = e;
+      lose(e);
       throw e;
     }
     dirty.clear();
@@ -628,6 +635,18 @@ final class DiskTier {
     markCurrent = true;
     oldestUnsynced = Long.MAX_VALUE;
     syncs++;
+  }
+
+  /**
+   * After a failed sync a file may turn back into what it was, so its frames are to be verified.
+   */
+  private void lose(Throwable cause) {
+    poison = cause;
+    for (LogSegment segment : dirty) {
+      for (Frame frame : segment.written) {
+        frame.distrust();
+      }
+    }
   }
 
   private void force(LogSegment segment) {

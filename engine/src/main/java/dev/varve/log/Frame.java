@@ -66,6 +66,11 @@ final class Frame {
     return known[part];
   }
 
+  /** From now on each part is compared with its checksum once more. */
+  void distrust() {
+    unverified = lengths.length == 0 ? null : new PartSet(lengths.length);
+  }
+
   /** Takes the frame out of memory. What is pinned lives on until its release. */
   void cool() {
     HotFrame frame = hot;

@@ -121,7 +121,7 @@ final class LogIndex implements Entry.Visitor {
           each.offset());
       frame = new Frame(segment, each.kind(), each.tag(), each.lengths(), each.checksums());
       frame.offset = each.offset();
-      frame.unverified = new PartSet(each.lengths().length);
+      frame.distrust();
       segment.written.add(frame);
       segment.logicalBytes += frame.bytes;
       segment.end = each.offset() + frame.bytes;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.log;
 
+import dev.varve.PoisonedException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.MapAccess;
 import dev.varve.file.Mapping;
@@ -23,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  * frames stay within reach until the last of them is closed.
  */
 final class LogSegment {
+
+  private static final System.Logger LOGGER = System.getLogger(LogSegment.class.getName());
 
   private static final Window[] NONE = {};
   private static final Frame[] NO_FRAMES = {};
@@ -211,7 +214,11 @@ final class LogSegment {
   private Mapping mapping(long start, long length) {
     StorageFile open = file;
     if (open != null) {
-      return mapping(open, start, length);
+      try {
+        return mapping(open, start, length);
+      } catch (PoisonedException e) {
+        LOGGER.log(System.Logger.Level.DEBUG, "reading by a handle of its own", e);
+      }
     }
     try (StorageFile opened = storage.open(path, FileAccess.WRITE)) {
       return mapping(opened, start, length);

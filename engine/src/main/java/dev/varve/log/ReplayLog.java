@@ -12,6 +12,7 @@ import dev.varve.file.Storage;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.LongAdder;
@@ -243,7 +244,7 @@ public final class ReplayLog implements AutoCloseable {
    *     used up
    */
   public void fail(String message) {
-    end(LogStatus.FAILED, message);
+    end(LogStatus.FAILED, Objects.requireNonNull(message, "message"));
   }
 
   private void end(LogStatus now, String message) {
@@ -286,8 +287,8 @@ public final class ReplayLog implements AutoCloseable {
    * Brings everything appended so far to stable storage. Does nothing for a log that is not kept.
    *
    * @throws FullException when there is no room to write what is only in memory; nothing is lost
-   * @throws dev.varve.PoisonedException when a sync has failed before; what it covered may be lost
-   *     on a power failure
+   * @throws dev.varve.PoisonedException when a sync has failed, this one or one before; what it
+   *     covered may be lost on a power failure
    */
   public void sync() {
     run(
@@ -534,7 +535,8 @@ public final class ReplayLog implements AutoCloseable {
   }
 
   private void releaseIfWanted() {
-    while (releaseWanted.get() && lock.tryLock()) {
+    // Who holds the lock already is in the middle of something, and comes here after it.
+    while (releaseWanted.get() && !lock.isHeldByCurrentThread() && lock.tryLock()) {
       try {
         release();
         releaseFailed = false;
@@ -581,10 +583,16 @@ public final class ReplayLog implements AutoCloseable {
    * unless the log is kept, its files. Waits for an append that goes on. Idempotent.
    *
    * @throws FullException when there is no room for what is only in memory, which is lost then: to
-   *     be safe, {@link #flush} before
+   *     be safe, {@link #flush} before; or for what ends a segment, which is written when the log
+   *     is opened again
+   * @throws dev.varve.PoisonedException when a sync has failed, this one or one before; everything
+   *     is closed all the same
    */
   @Override
   public void close() {
+    if (lock.isHeldByCurrentThread()) {
+      throw inside();
+    }
     if (!closing.compareAndSet(false, true)) {
       return;
     }
@@ -650,12 +658,16 @@ public final class ReplayLog implements AutoCloseable {
           options.name() + " was opened read-only; open it for writing to change it");
     }
     if (lock.getHoldCount() > 1) {
-      throw new IllegalStateException(
-          options.name() + ": a source of frames or a framing must not use the log it serves");
+      throw inside();
     }
     if (disk != null) {
       disk.requireHealthy();
     }
+  }
+
+  private IllegalStateException inside() {
+    return new IllegalStateException(
+        options.name() + ": a source of frames or a framing must not use the log it serves");
   }
 
   private void run(Runnable action) {

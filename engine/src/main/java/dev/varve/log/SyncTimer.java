@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.log;
 
-import dev.varve.VarveException;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -41,7 +40,8 @@ final class SyncTimer {
           log.syncOlderThan(age / 2);
           failing = false;
         }
-      } catch (VarveException e) {
+      } catch (RuntimeException | Error e) {
+        // Whatever it is, of a framing for example: who appends next meets it again.
         if (!failing) {
           LOGGER.log(System.Logger.Level.WARNING, log.name() + ": could not sync in time", e);
         }
