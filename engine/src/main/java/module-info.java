@@ -7,6 +7,7 @@
 module dev.varve.engine {
   requires static transitive org.jspecify;
   requires jdk.jfr;
+  requires static aircompressor.v3; // optional: LZ4 and zstd
 
   exports dev.varve;
   exports dev.varve.file;
