@@ -13,4 +13,6 @@ module dev.varve.engine {
   exports dev.varve.file;
   exports dev.varve.log;
   exports dev.varve.memory;
+  exports dev.varve.record;
+  exports dev.varve.record.disky;
 }

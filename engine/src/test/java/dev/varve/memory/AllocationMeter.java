@@ -14,6 +14,13 @@ public final class AllocationMeter {
 
   private AllocationMeter() {}
 
+  /** Returns the heap bytes of one operation. */
+  public static long bytes(Runnable operation) {
+    long before = THREADS.getCurrentThreadAllocatedBytes();
+    operation.run();
+    return THREADS.getCurrentThreadAllocatedBytes() - before;
+  }
+
   /**
    * Returns the heap bytes per operation in steady state: the least of several rounds, because the
    * first ones also pay for compiling.
