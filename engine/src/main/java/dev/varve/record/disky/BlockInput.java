@@ -46,13 +46,15 @@ final class BlockInput implements AutoCloseable {
     return window.segment().get(Layouts.BYTE, position - windowStart);
   }
 
-  /** Copies bytes as they stand in the file, all of them before {@link #size}. */
-  void copyRaw(long position, MemorySegment target, long length) {
-    for (long done = 0; done < length; ) {
-      load(position + done);
-      long piece = Math.min(length - done, windowEnd - position - done);
-      MemorySegment.copy(window.segment(), position + done - windowStart, target, done, piece);
-      done += piece;
+  /**
+   * Reads the header of a block, which lies before {@link #size}; past the window, so that looking
+   * at the headers of many blocks costs no more than that.
+   */
+  void blockHeader(long block, MemorySegment target) {
+    MemorySegment header = target.asSlice(0, BlockLayout.HEADER_BYTES);
+    long read = file.read(block, header);
+    if (read < BlockLayout.HEADER_BYTES) {
+      throw shortened(block + read);
     }
   }
 
@@ -85,15 +87,19 @@ final class BlockInput implements AutoCloseable {
     windowEnd = windowStart;
     windowEnd += file.read(windowStart, window.segment());
     if (position >= windowEnd) {
-      throw new StorageException(
-          "file \""
-              + file.path()
-              + "\" became shorter while it was read: expected at least "
-              + size
-              + " bytes, found at most "
-              + windowEnd
-              + "; read it again once nobody cuts it");
+      throw shortened(windowEnd);
     }
+  }
+
+  private StorageException shortened(long end) {
+    return new StorageException(
+        "file \""
+            + file.path()
+            + "\" became shorter while it was read: expected at least "
+            + size
+            + " bytes, found at most "
+            + end
+            + "; read it again once nobody cuts it");
   }
 
   @Override

@@ -26,26 +26,12 @@ final class ChunkScanner {
   private long skippedBytes;
   private long position;
 
-  /** The end of the last intact chunk. */
-  private long intactEnd;
-
   ChunkScanner(BlockInput in, Damage damage, OnDamage onDamage, Chunk chunk) {
     this.in = in;
     this.damage = damage;
     this.onDamage = onDamage;
     this.chunk = chunk;
     this.resync = new Resync(in);
-  }
-
-  /** Goes to a position, where a chunk begins. */
-  void position(long newPosition) {
-    position = newPosition;
-    intactEnd = newPosition;
-  }
-
-  /** Returns where the last intact chunk ends, or where the scan began if there was none. */
-  long intactEnd() {
-    return intactEnd;
   }
 
   List<SkippedRegion> skipped() {
@@ -73,7 +59,6 @@ final class ChunkScanner {
           chunk.load(in, position, header);
         }
         position = end;
-        intactEnd = end;
         if (loaded) {
           return true;
         }

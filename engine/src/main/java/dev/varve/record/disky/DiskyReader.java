@@ -32,7 +32,6 @@ import java.util.Objects;
  * <p><b>Threads.</b> For one thread at a time. Closing it in another one is safe.
  */
 public final class DiskyReader implements AutoCloseable {
-  private final Storage storage;
   private final OnDamage onDamage;
   private final StorageFile file;
   private final BlockInput in;
@@ -45,7 +44,6 @@ public final class DiskyReader implements AutoCloseable {
   private volatile boolean closed;
 
   private DiskyReader(Storage storage, Path path, OnDamage onDamage) {
-    this.storage = storage;
     this.onDamage = Objects.requireNonNull(onDamage, "onDamage");
     this.file = storage.open(path, FileAccess.READ);
     try {
@@ -221,12 +219,15 @@ public final class DiskyReader implements AutoCloseable {
    * @throws dev.varve.UnavailableException if the file is compressed and that is not available
    * @throws dev.varve.StorageException if reading failed
    */
-  public long count() {
+  public synchronized long count() {
     checkOpen();
-    try (DiskyReader all = open(storage, file.path(), onDamage)) {
+    Damage damage = new Damage(path());
+    try (BlockInput all = new BlockInput(file);
+        Chunk each = new Chunk(damage)) {
+      ChunkScanner chunks = new ChunkScanner(all, damage, onDamage, each);
       long count = 0;
-      while (all.nextChunk()) {
-        count += all.chunk.records();
+      while (chunks.next()) {
+        count += each.records();
       }
       return count;
     }

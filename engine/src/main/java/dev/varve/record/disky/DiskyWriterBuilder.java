@@ -117,15 +117,14 @@ public final class DiskyWriterBuilder {
 
   /**
    * Opens the file to add to it, or creates it. If its last chunk was not finished, the remains are
-   * covered up, which {@link DiskyWriter#repaired} tells of. Damage in front of the last intact
-   * chunk is left as it is.
+   * covered up, which {@link DiskyWriter#repaired} tells of: all that stands behind the last chunk
+   * whose hashes are right. Damage in front of the last intact chunk is left as it is.
    *
    * @return a writer that the caller closes
    * @throws CorruptionException if the file does not begin with the signature of the format
    * @throws dev.varve.BusyException if it has a writer
    * @throws dev.varve.NotFoundException if its directory is missing
-   * @throws dev.varve.UnavailableException if compression was asked for, or the last chunks are
-   *     compressed, and it is not available
+   * @throws dev.varve.UnavailableException if compression was asked for and is not available
    * @throws dev.varve.FullException if there is no space for the repair
    */
   public DiskyWriter append() {

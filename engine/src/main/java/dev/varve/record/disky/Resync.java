@@ -8,15 +8,16 @@ import org.jspecify.annotations.Nullable;
 /**
  * Finds where to read on after a damaged chunk, so that as little as possible is lost.
  *
- * <p>In this order: the end that the damaged chunk claims itself, the end or the next beginning
- * that the first intact block header from there on tells, and any intact chunk header in between.
- * What a chunk or block header claims counts only if the file ends there or an intact chunk header
- * follows.
+ * <p>In this order: the end that the damaged chunk claims itself, if its header is intact or its
+ * data agrees with it; the end or the next beginning that the first intact block header from there
+ * on tells; any intact chunk header in between. What a chunk or block header claims counts only if
+ * the file ends there or an intact chunk header follows.
  *
  * <p>The work is proportional to the length of the file, whatever the file says.
  */
 final class Resync {
-  private static final int NONE = -1;
+  /** No position. */
+  static final int NONE = -1;
 
   /** How far behind a damaged header its data is compared with the hash in it. */
   private static final long PROOF_BYTES = 2L * BlockLayout.BLOCK_BYTES;
@@ -82,8 +83,11 @@ final class Resync {
     return position == in.size() || (position < in.size() && endOfIntact(position) != NONE);
   }
 
-  /** Returns the end of the chunk at a position if its header is intact and it is all there. */
-  private long endOfIntact(long position) {
+  /**
+   * Returns the end of the chunk at a position if its header is intact and it is all there, else
+   * {@link #NONE}. The header is then in {@link #header}.
+   */
+  long endOfIntact(long position) {
     if (BlockLayout.end(position, ChunkLayout.HEADER_BYTES) > in.size()) {
       return NONE;
     }
@@ -91,12 +95,16 @@ final class Resync {
     return ChunkLayout.isIntact(header, hash) ? ChunkLayout.end(position, header, in.size()) : NONE;
   }
 
+  MemorySegment header() {
+    return header;
+  }
+
   /** Finds the first intact block header from a position on, and leaves it in {@link #header}. */
   private long intactBlock(long from) {
     long first = BlockLayout.blockStart(from + BlockLayout.BLOCK_BYTES - 1);
     long block = first >= barrenFrom && first < barrenTo ? barrenTo : first;
     for (; block + BlockLayout.HEADER_BYTES <= in.size(); block += BlockLayout.BLOCK_BYTES) {
-      in.copyRaw(block, header, BlockLayout.HEADER_BYTES);
+      in.blockHeader(block, header);
       long previous = BlockLayout.previous(header);
       long next = BlockLayout.next(header);
       if (BlockLayout.isIntact(header, hash)

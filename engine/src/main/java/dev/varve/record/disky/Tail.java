@@ -3,7 +3,6 @@ package dev.varve.record.disky;
 
 import dev.varve.file.StorageFile;
 import dev.varve.memory.Layouts;
-import dev.varve.record.OnDamage;
 import dev.varve.record.SkippedRegion;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -31,10 +30,9 @@ final class Tail {
     if (size < ChunkLayout.SIGNATURE_BYTES || isBlank(file, size)) {
       return finishSignature(file, size);
     }
-    Damage damage = new Damage(file.path());
     try (BlockInput in = new BlockInput(file)) {
-      checkSignature(in, damage);
-      long end = intactEnd(in, damage);
+      checkSignature(in, new Damage(file.path()));
+      long end = intactEnd(in);
       if (end == size) {
         return Optional.empty();
       }
@@ -83,37 +81,64 @@ final class Tail {
    * header tells of, and as long as that leads to nothing, twice as far back. So what is read is in
    * proportion to what is torn.
    */
-  private static long intactEnd(BlockInput in, Damage damage) {
+  private static long intactEnd(BlockInput in) {
     MemorySegment header = Arena.ofAuto().allocate(BlockLayout.HEADER_BYTES, Long.BYTES);
     HighwayHash hash = BlockLayout.newHash();
-    try (Chunk chunk = new Chunk(damage)) {
-      long last = BlockLayout.blockStart(Math.max(0, in.size() - BlockLayout.HEADER_BYTES));
-      for (long block = last; block > 0; block -= BlockLayout.BLOCK_BYTES) {
-        in.copyRaw(block, header, BlockLayout.HEADER_BYTES);
-        long begin = block - BlockLayout.previous(header);
-        if (!BlockLayout.isIntact(header, hash)
-            || begin < ChunkLayout.SIGNATURE_BYTES
-            || begin > block) {
-          continue;
-        }
-        long end = intactEnd(in, damage, chunk, begin);
-        if (end > begin) {
-          return end;
-        }
-        block -= last - block;
+    long last = BlockLayout.blockStart(Math.max(0, in.size() - BlockLayout.HEADER_BYTES));
+    for (long block = last; block > 0; block -= BlockLayout.BLOCK_BYTES) {
+      in.blockHeader(block, header);
+      long begin = block - BlockLayout.previous(header);
+      if (!BlockLayout.isIntact(header, hash)
+          || begin < ChunkLayout.SIGNATURE_BYTES
+          || begin > block) {
+        continue;
       }
-      return intactEnd(in, damage, chunk, 0);
+      long end = intactEnd(in, begin);
+      if (end > begin) {
+        return end;
+      }
+      block -= last - block;
     }
+    return intactEnd(in, 0);
   }
 
-  private static long intactEnd(BlockInput in, Damage damage, Chunk chunk, long from) {
-    ChunkScanner scanner = new ChunkScanner(in, damage, OnDamage.SKIP, chunk);
-    scanner.position(from);
-    boolean more = true;
-    while (more) {
-      more = scanner.next();
+  /** Finds the end of the last intact chunk from a position on; the position if there is none. */
+  private static long intactEnd(BlockInput in, long from) {
+    Resync resync = new Resync(in);
+    HighwayHash hash = BlockLayout.newHash();
+    MemorySegment piece = Arena.ofAuto().allocate(BlockLayout.BLOCK_BYTES, Long.BYTES);
+    long intact = from;
+    for (long position = from; position < in.size(); ) {
+      long end = resync.endOfIntact(position);
+      if (end != Resync.NONE && agrees(in, position, resync.header(), hash, piece)) {
+        position = end;
+        intact = end;
+      } else {
+        position = resync.after(position);
+      }
     }
-    return scanner.intactEnd();
+    return intact;
+  }
+
+  /**
+   * Tells whether the data of a chunk agrees with its hash. Nothing more is asked of it: what a
+   * reader cannot make use of may be anything but torn.
+   */
+  private static boolean agrees(
+      BlockInput in, long begin, MemorySegment header, HighwayHash hash, MemorySegment piece) {
+    long expected = ChunkLayout.dataHash(header);
+    if (expected == 0) {
+      return true;
+    }
+    long size = ChunkLayout.dataSize(header);
+    hash.reset();
+    for (long done = 0; done < size; ) {
+      long length = Math.min(piece.byteSize(), size - done);
+      in.copy(BlockLayout.end(begin, ChunkLayout.HEADER_BYTES + done), piece, length);
+      hash.update(piece, 0, length);
+      done += length;
+    }
+    return hash.finish() == expected;
   }
 
   /**

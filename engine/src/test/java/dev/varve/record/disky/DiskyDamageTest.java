@@ -426,7 +426,25 @@ class DiskyDamageTest {
         byte[] rubbish = Disky.random(random, longer.length - whole.length);
         System.arraycopy(rubbish, 0, longer, whole.length, rubbish.length);
       }
-      checkAppend(Disky.disk(longer), records, whole.length, longer.length);
+      SimulatedStorage storage = Disky.disk(longer);
+      checkAppend(storage, records, whole.length, longer.length);
+
+      // The block headers in it lead over the filler, should its own header be damaged.
+      byte[] covered = Disky.content(storage);
+      List<byte[]> appended = Disky.read(storage, OnDamage.FAIL);
+      for (int i = 0; i < 40; i++) {
+        byte[] damaged = covered.clone();
+        damaged[whole.length + i] ^= 4;
+        assertSame(Disky.read(damaged, OnDamage.SKIP), appended, "filler damaged at %d", i);
+        assertThatExceptionOfType(CorruptionException.class)
+            .isThrownBy(() -> Disky.read(damaged, OnDamage.FAIL));
+      }
+      for (int block = BLOCK; block < covered.length; block += BLOCK) {
+        MemorySegment header = Arena.ofAuto().allocate(24, 8);
+        MemorySegment.copy(covered, block, header, java.lang.foreign.ValueLayout.JAVA_BYTE, 0, 24);
+        assertThat(BlockLayout.isIntact(header, BlockLayout.newHash())).isTrue();
+        assertThat(BlockLayout.previous(header)).isEqualTo(block - whole.length);
+      }
     }
   }
 

@@ -180,6 +180,27 @@ class DiskyHostileTest {
     }
   }
 
+  /** What a reader cannot make use of is not torn, as long as its hashes are right. */
+  @Test
+  void appendCoversNothingThatIsIntact() {
+    MemorySegment brotli = bytes('b', 1, 1, 7);
+    MemorySegment data = bytes(0, 1, 1, 7);
+    for (SimulatedStorage storage :
+        List.of(
+            disk(records(1, 1, brotli), brotli),
+            disk(records(9, 1, data), data),
+            disk(header((byte) 'q', 1, 4, hash.hash(data, 0, 4), 1), data))) {
+      byte[] content = Disky.content(storage);
+      long last = Disky.chunks(content).getLast().begin();
+      Disky.put(storage, Arrays.copyOf(content, (int) last));
+      DiskyWriter writer = DiskyWriter.builder(Disky.FILE).storage(storage).append();
+      assertThat(writer.repaired()).isEmpty();
+      writer.write(LAST);
+      writer.close();
+      assertThat(Disky.content(storage)).isEqualTo(content);
+    }
+  }
+
   /** Block headers with a right hash that lead nowhere. */
   @Test
   void blockHeadersThatLie() {

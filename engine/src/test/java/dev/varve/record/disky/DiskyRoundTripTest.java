@@ -3,12 +3,18 @@ package dev.varve.record.disky;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedStorage;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
 import dev.varve.memory.AllocationMeter;
 import dev.varve.record.OnDamage;
+import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -128,6 +134,55 @@ class DiskyRoundTripTest {
         writer.write(expected.getLast());
       }
       check(storage, expected, length);
+    }
+  }
+
+  /** Offsets have 64 bits. The first chunk of the file is 5 GiB of nothing. */
+  @Test
+  void filesLongerThanTwoToThe31(@TempDir Path home) throws IOException {
+    Path path = home.resolve("huge.disky");
+    DiskyWriter.builder(path).create().close();
+    long size = 5L << 30;
+    long end = BlockLayout.end(64, size);
+    try (RandomAccessFile sparse = new RandomAccessFile(path.toFile(), "rw")) {
+      sparse.setLength(end);
+    }
+    try (StorageFile file = Storage.real().open(path, FileAccess.WRITE);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment header = arena.allocate(ChunkLayout.HEADER_BYTES, 8);
+      long data = size - ChunkLayout.HEADER_BYTES;
+      ChunkLayout.put(header, ChunkLayout.PADDING, 0, data, 0, 0, BlockLayout.newHash());
+      new BlockOutput(file).write(64, end, header);
+    }
+    List<byte[]> expected = new ArrayList<>();
+    for (int session = 0; session < 2; session++) {
+      try (DiskyWriter writer = DiskyWriter.builder(path).chunkBytes(70_000).append()) {
+        assertThat(writer.repaired()).isEmpty();
+        for (int i = 0; i < 5; i++) {
+          byte[] record = Disky.random(new SplittableRandom(i), 30_000);
+          writer.write(record);
+          expected.add(record);
+        }
+      }
+    }
+    assertThat(Files.size(path)).isGreaterThan(end);
+    List<byte[]> read = new ArrayList<>();
+    try (DiskyReader reader = DiskyReader.open(path)) {
+      while (reader.next()) {
+        read.add(reader.copy());
+      }
+    }
+    assertThat(Disky.same(read, expected)).isTrue();
+
+    // The first chunk behind it is damaged, and the block headers lead on.
+    try (StorageFile file = Storage.real().open(path, FileAccess.WRITE)) {
+      file.write(end + 30, MemorySegment.ofArray(new byte[10]));
+    }
+    try (DiskyReader reader = DiskyReader.open(path, OnDamage.SKIP)) {
+      assertThat(reader.count()).isEqualTo(expected.size() - 3);
+      assertThat(reader.next()).isTrue();
+      assertThat(reader.copy()).isEqualTo(expected.get(3));
+      assertThat(reader.skipped().getFirst().from()).isEqualTo(end);
     }
   }
 
