@@ -2,19 +2,23 @@
 package dev.varve.record;
 
 /**
- * A part of a file that a reader passed over because it is damaged or cut off.
+ * A part of a record file that is damaged or cut off.
  *
- * @param from offset in the file of its first byte
- * @param to offset in the file of the byte after its last one
- * @param reason what was expected there and what was found
+ * @param offset where in the file it begins, in bytes
+ * @param length its length in bytes; 0 if something is missing there
+ * @param records how many records are lost by it, 0 if none, or {@link #UNKNOWN}
+ * @param reason what is wrong
  */
-public record SkippedRegion(long from, long to, String reason) {
+public record SkippedRegion(long offset, long length, long records, String reason) {
+  /** Stands for a number of records that nobody can tell. */
+  public static final long UNKNOWN = -1;
+
   /**
-   * Returns how long it is.
+   * Returns where it ends.
    *
-   * @return the number of bytes passed over
+   * @return the offset in the file of the byte after its last one
    */
-  public long bytes() {
-    return to - from;
+  public long end() {
+    return offset + length;
   }
 }

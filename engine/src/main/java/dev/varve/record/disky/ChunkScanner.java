@@ -105,7 +105,9 @@ final class ChunkScanner {
 
   private void skip(long to, CorruptionException reason) {
     if (skipped.size() < MAX_REGIONS) {
-      skipped.add(new SkippedRegion(position, to, String.valueOf(reason.getMessage())));
+      skipped.add(
+          new SkippedRegion(
+              position, to - position, SkippedRegion.UNKNOWN, String.valueOf(reason.getMessage())));
     }
     skippedBytes += to - position;
     position = to;

@@ -37,7 +37,9 @@ final class Tail {
         return Optional.empty();
       }
       fill(file, end, size);
-      return Optional.of(new SkippedRegion(end, size, "no intact chunk up to the end of the file"));
+      return Optional.of(
+          new SkippedRegion(
+              end, size - end, SkippedRegion.UNKNOWN, "no intact chunk up to the end of the file"));
     }
   }
 
@@ -64,7 +66,7 @@ final class Tail {
     file.write(0, signature);
     return size == 0
         ? Optional.empty()
-        : Optional.of(new SkippedRegion(0, size, "a part of a signature"));
+        : Optional.of(new SkippedRegion(0, size, 0, "a part of a signature"));
   }
 
   private static void checkSignature(BlockInput in, Damage damage) {

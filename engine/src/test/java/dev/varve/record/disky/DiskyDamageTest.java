@@ -77,8 +77,8 @@ class DiskyDamageTest {
       byte[] record = {1, 2, (byte) session};
       try (DiskyWriter writer = DiskyWriter.builder(Disky.FILE).storage(storage).append()) {
         if (session == 0 && intactEnd < size) {
-          assertThat(writer.repaired().map(SkippedRegion::from)).contains(intactEnd);
-          assertThat(writer.repaired().map(SkippedRegion::to)).contains((long) size);
+          assertThat(writer.repaired().map(SkippedRegion::offset)).contains(intactEnd);
+          assertThat(writer.repaired().map(SkippedRegion::end)).contains((long) size);
         } else {
           assertThat(writer.repaired()).isEmpty();
         }
@@ -456,8 +456,8 @@ class DiskyDamageTest {
       assertThat(reader.next()).isFalse();
       assertThat(reader.skipped())
           .singleElement()
-          .satisfies(region -> assertThat(region.from()).isZero())
-          .satisfies(region -> assertThat(region.bytes()).isEqualTo(300_000));
+          .satisfies(region -> assertThat(region.offset()).isZero())
+          .satisfies(region -> assertThat(region.length()).isEqualTo(300_000));
     }
   }
 

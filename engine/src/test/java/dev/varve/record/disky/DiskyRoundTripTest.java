@@ -182,7 +182,7 @@ class DiskyRoundTripTest {
       assertThat(reader.count()).isEqualTo(expected.size() - 3);
       assertThat(reader.next()).isTrue();
       assertThat(reader.copy()).isEqualTo(expected.get(3));
-      assertThat(reader.skipped().getFirst().from()).isEqualTo(end);
+      assertThat(reader.skipped().getFirst().offset()).isEqualTo(end);
     }
   }
 

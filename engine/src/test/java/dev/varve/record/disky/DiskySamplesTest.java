@@ -91,9 +91,9 @@ class DiskySamplesTest {
         assertThat(reader.length()).isEqualTo(800);
       }
       assertThat(reader.skipped()).hasSize(1);
-      assertThat(reader.skippedBytes()).isEqualTo(reader.skipped().get(0).bytes());
-      assertThat(reader.skipped().get(0).from()).isLessThan(25250);
-      assertThat(reader.skipped().get(0).to()).isGreaterThan(25250);
+      assertThat(reader.skippedBytes()).isEqualTo(reader.skipped().get(0).length());
+      assertThat(reader.skipped().get(0).offset()).isLessThan(25250);
+      assertThat(reader.skipped().get(0).end()).isGreaterThan(25250);
       assertThat(reader.skipped().get(0).reason()).contains("hash of a chunk");
     }
     try (DiskyReader reader = DiskyReader.open(sample.path())) {

@@ -36,7 +36,7 @@ class DiskySnippetsTest {
         use(reader.record());
       }
       for (SkippedRegion region : reader.skipped()) {
-        System.err.println(region.bytes() + " bytes lost: " + region.reason());
+        System.err.println(region.length() + " bytes lost: " + region.reason());
       }
     }
     // @end

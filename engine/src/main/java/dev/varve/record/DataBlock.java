@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static dev.varve.memory.Layouts.LE_INT_UNALIGNED;
+
+import dev.varve.VarveException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A data block whose records can be read: in the window, in the mapped file, or decompressed.
+ *
+ * <p>Its checksums hold; that its frames lie within it is checked as they are gone over. For one
+ * thread at a time.
+ */
+final class DataBlock implements AutoCloseable {
+  private final @Nullable Codec[] codecs = new @Nullable Codec[Compression.values().length];
+  private @Nullable Arena arena;
+  private MemorySegment buffer = MemorySegment.NULL;
+
+  /** What the records are in. */
+  MemorySegment memory = MemorySegment.NULL;
+
+  /** Where in the file the block begins. */
+  long offset;
+
+  /** The number, in the file, of its first record. */
+  long first;
+
+  /** How many records it has; 0 for no block. */
+  long records;
+
+  private boolean large;
+  private long begin;
+  private long end;
+  private int stride;
+
+  void clear() {
+    records = 0;
+    first = -1;
+    memory = MemorySegment.NULL;
+  }
+
+  /** Shows a plain block whose body stands in memory. */
+  void openPlain(MemorySegment newMemory, long body, BlockHeader header) {
+    memory = newMemory;
+    records = header.records;
+    stride = header.stride;
+    large = header.isLarge();
+    begin = body;
+    end = body + header.raw - (large ? 0 : 4 * header.tableEntries());
+  }
+
+  /** Decompresses a block; returns what is wrong, or null. */
+  @Nullable String openCompressed(Window window, long at, BlockHeader header) {
+    Codec codec = codec(header.codec);
+    MemorySegment target = buffer(header.raw);
+    long body = at + Format.UNIT;
+    boolean whole = true;
+    try {
+      if (header.isLarge()) {
+        long list = body + header.stored - 8L * header.pieces();
+        for (int i = 0; whole && i < header.pieces(); i++) {
+          long in = window.get(list + 8L * i, 4);
+          int stored = window.memory().get(LE_INT_UNALIGNED, in);
+          long length = BlockCheck.pieceLength(header, i);
+          MemorySegment piece = target.asSlice((long) i * Format.PIECE, length);
+          in = window.get(body, stored);
+          if (stored == length) {
+            MemorySegment.copy(window.memory(), in, piece, 0, length);
+          } else {
+            whole = codec.decompress(window.memory().asSlice(in, stored), piece) == length;
+          }
+          body += stored;
+        }
+      } else {
+        long in = window.get(body, header.stored);
+        MemorySegment source = window.memory().asSlice(in, header.stored);
+        whole = codec.decompress(source, target.asSlice(0, header.raw)) == header.raw;
+      }
+    } catch (VarveException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      return "its compressed bytes cannot be decoded: " + e.getMessage();
+    }
+    if (!whole) {
+      return "its compressed bytes have another length than it says";
+    }
+    openPlain(target, 0, header);
+    return null;
+  }
+
+  private Codec codec(int codec) {
+    Codec found = codecs[codec];
+    if (found == null) {
+      found = Codecs.of(codec);
+      codecs[codec] = found;
+    }
+    return found;
+  }
+
+  private MemorySegment buffer(long length) {
+    if (length > buffer.byteSize() || arena == null) {
+      if (arena != null) {
+        arena.close();
+      }
+      arena = Arena.ofShared();
+      buffer = arena.allocate(Math.max(length, Format.MAX_RAW), Format.UNIT);
+    }
+    return buffer;
+  }
+
+  /**
+   * Finds a record.
+   *
+   * @param index which one, below the number of records
+   * @return where its frame begins, or -1 if the frames are not what they should be
+   */
+  long locate(long index) {
+    if (large) {
+      return begin - 4;
+    }
+    long entry = Integer.toUnsignedLong(memory.get(LE_INT_UNALIGNED, end + 4 * (index >> stride)));
+    long at = begin + entry;
+    for (long i = index & ((1L << stride) - 1); i >= 0; i--) {
+      long length = length(at);
+      if (length < 0) {
+        return -1;
+      }
+      if (i > 0) {
+        at += 4 + Format.up4(length);
+      }
+    }
+    return at;
+  }
+
+  /** Returns the length of the record whose frame is at a place, or -1 if there can be none. */
+  long length(long at) {
+    if (large) {
+      return end - begin;
+    }
+    if (at < begin || at > end - 4) {
+      return -1;
+    }
+    long length = Integer.toUnsignedLong(memory.get(LE_INT_UNALIGNED, at));
+    return at + 4 + Format.up4(length) <= end ? length : -1;
+  }
+
+  /** Returns what is wrong with the frames and the table, or null. */
+  @Nullable String problem() {
+    long at = begin;
+    for (long i = 0; i < records && !large; i++) {
+      long length = length(at);
+      if (length < 0) {
+        return "its frame " + i + " does not lie within it";
+      }
+      if ((i & ((1L << stride) - 1)) == 0
+          && memory.get(LE_INT_UNALIGNED, end + 4 * (i >> stride)) != at - begin) {
+        return "its table does not say where frame " + i + " is";
+      }
+      at += 4 + Format.up4(length);
+    }
+    return large || at == end ? null : "its frames do not fill it";
+  }
+
+  @Override
+  public void close() {
+    clear();
+    Arrays.fill(codecs, null);
+    if (arena != null) {
+      arena.close();
+      arena = null;
+    }
+  }
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import dev.varve.file.FileAccess;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import dev.varve.memory.Crc32c;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+
+/** Creates files that have a whole header from the moment they have their name. */
+final class NewFile {
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private NewFile() {}
+
+  /** Creates a file in place of one that may be there; the writer's lock is held. */
+  static WriterState create(Storage storage, Path path, byte[] metadata, long wantedId) {
+    long id = wantedId;
+    while (id == 0) {
+      id = RANDOM.nextLong();
+    }
+    Path fresh = WriterLock.sibling(path, ".new");
+    if (storage.exists(fresh)) {
+      storage.delete(fresh);
+    }
+    long end;
+    boolean named = false;
+    try {
+      try (StorageFile file = storage.open(fresh, FileAccess.CREATE_NEW);
+          Arena arena = Arena.ofConfined()) {
+        long padded = Format.up64(metadata.length);
+        MemorySegment bytes = arena.allocate(Format.UNIT + padded, Format.UNIT);
+        MemorySegment.copy(metadata, 0, bytes, ValueLayout.JAVA_BYTE, Format.UNIT, metadata.length);
+        Crc32c crc = new Crc32c();
+        int checksum = Format.checksum(crc, bytes, Format.UNIT, padded);
+        new FileHeader(id, storage.currentTimeMillis(), metadata.length, checksum)
+            .write(bytes, 0, crc);
+        file.write(0, bytes);
+        file.sync();
+        end = bytes.byteSize();
+      }
+      storage.rename(fresh, path);
+      named = true;
+    } finally {
+      if (!named && storage.exists(fresh)) {
+        storage.delete(fresh);
+      }
+    }
+    return new WriterState(0, 0, id, 1, end, end, 0, new IndexWriter());
+  }
+}

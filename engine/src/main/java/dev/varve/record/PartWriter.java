@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static dev.varve.memory.Layouts.LE_INT;
+
+import dev.varve.PoisonedException;
+import dev.varve.VarveException;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import dev.varve.memory.Crc32c;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes the last part of a file. For one thread at a time.
+ *
+ * <p>Everything below {@link #sealed} is written. A run whose write failed stays as it is, and is
+ * written again at the same place before anything else happens.
+ */
+final class PartWriter implements AutoCloseable {
+  private final Storage storage;
+  private final StorageFile file;
+  private final Run run;
+  private final int blockSize;
+  private final int largeLimit;
+  private final int codecId;
+  private final long base;
+  private final IndexWriter index;
+  private final BlockHeader header = new BlockHeader();
+  private final Crc32c crc = new Crc32c();
+
+  /** Where in the part the next write goes. */
+  private long sealed;
+
+  private long durable;
+
+  /** The number in the part of the open block's first record. */
+  private long blockFirst;
+
+  private long written;
+  private long blocks;
+  private boolean retry;
+  private boolean nameSynced;
+  private @Nullable Throwable poison;
+
+  PartWriter(Storage storage, StorageFile file, WriterState state, WriterOptions options) {
+    this.storage = storage;
+    this.file = file;
+    this.run = new Run(options.compression(), options.blockSize());
+    this.blockSize = options.blockSize();
+    this.largeLimit = options.largeLimit();
+    this.codecId = options.compression().codec();
+    this.base = state.base();
+    this.index = state.index();
+    this.sealed = state.end();
+    this.durable = state.durable();
+    this.blockFirst = state.records();
+    this.written = blockFirst;
+    header.id = state.id();
+    header.epoch = state.epoch();
+  }
+
+  /** Returns how many records the part has, those included that are only in memory. */
+  long records() {
+    return blockFirst + run.records();
+  }
+
+  long fileBytes() {
+    return base + sealed;
+  }
+
+  long blocks() {
+    return blocks;
+  }
+
+  /** Returns how many records of the part are in the file. */
+  long written() {
+    return written;
+  }
+
+  void append(MemorySegment record, long offset, long length) {
+    checkHealthy();
+    if (retry) {
+      write();
+    }
+    if (length > largeLimit) {
+      appendLarge(record, offset, length);
+      return;
+    }
+    if (run.frames() > blockSize) {
+      finishBlock();
+    }
+    if (run.used() >= Run.FULL) {
+      writeRun();
+    }
+    run.append(record, offset, (int) length);
+  }
+
+  private void finishBlock() {
+    if (run.records() > 0) {
+      prepare();
+      int records = run.records();
+      run.finishData(header);
+      index.add(header.offset, header.first, records, header.stored);
+      blockFirst += records;
+      blocks++;
+    }
+  }
+
+  /** Sets what the next block in the run says of itself. */
+  private void prepare() {
+    header.offset = sealed + run.used();
+    header.first = blockFirst;
+    header.durable = durable;
+  }
+
+  private void writeRun() {
+    write();
+    if (index.pending() >= Format.INDEX_EVERY) {
+      buildIndex(false);
+    }
+  }
+
+  /** Writes the finished blocks. */
+  private void write() {
+    if (run.used() > 0) {
+      retry = true;
+      file.write(base + sealed, run.memory().asSlice(0, run.used()));
+      retry = false;
+      sealed += run.used();
+      run.clear();
+    }
+    written = blockFirst;
+  }
+
+  private void buildIndex(boolean closing) {
+    while (index.pending() > 0) {
+      prepare();
+      index.write(run, header);
+    }
+    prepare();
+    Root root = index.root(blockFirst);
+    header.clear(BlockHeader.ROOT);
+    header.flags = closing ? BlockHeader.CLOSING : 0;
+    header.stored = root.length();
+    header.raw = header.stored;
+    root.write(run.memory(), run.reserve(header.stored));
+    run.finish(header);
+  }
+
+  private void appendLarge(MemorySegment record, long offset, long length) {
+    flush();
+    prepare();
+    header.clear(BlockHeader.DATA);
+    header.flags = BlockHeader.LARGE;
+    header.records = 1;
+    header.raw = length;
+    try (Arena arena = Arena.ofConfined()) {
+      int pieces = header.pieces();
+      long listBytes = 8L * pieces;
+      MemorySegment piece = arena.allocate(Format.PIECE, Format.UNIT);
+      MemorySegment list = arena.allocate(Format.up64(listBytes) + Format.FRAME, Format.UNIT);
+      long at = base + sealed;
+      file.write(at, list.asSlice(0, Format.UNIT));
+      long body = 0;
+      for (int i = 0; i < pieces; i++) {
+        long from = (long) i * Format.PIECE;
+        int raw = (int) Math.min(Format.PIECE, length - from);
+        MemorySegment.copy(record, offset + from, piece, 0, raw);
+        MemorySegment stored = compress(piece.asSlice(0, raw));
+        list.set(LE_INT, 8L * i, (int) stored.byteSize());
+        list.set(LE_INT, 8L * i + 4, Format.checksum(crc, stored, 0, stored.byteSize()));
+        file.write(at + Format.UNIT + body, stored);
+        body += stored.byteSize();
+      }
+      header.codec = codecId != Format.PLAIN && body < length ? codecId : Format.PLAIN;
+      header.stored = body + listBytes;
+      long tail = Format.up64(header.stored) - body;
+      header.checksum = Format.checksum(crc, list, 0, tail);
+      header.write(list, tail, Format.FOOTER_MAGIC, crc);
+      file.write(at + Format.UNIT + body, list.asSlice(0, tail + Format.UNIT));
+      header.write(list, 0, Format.BLOCK_MAGIC, crc);
+      file.write(at, list.asSlice(0, Format.UNIT));
+    }
+    sealed += header.length();
+    index.add(header.offset, header.first, 1, header.stored);
+    blockFirst++;
+    written = blockFirst;
+    blocks++;
+  }
+
+  private MemorySegment compress(MemorySegment piece) {
+    Codec codec = run.codec();
+    if (codec != null) {
+      int length = codec.compress(piece, run.compressed());
+      if (Run.isWorthwhile(length, piece.byteSize())) {
+        return run.compressed().asSlice(0, length);
+      }
+    }
+    return piece;
+  }
+
+  /** Writes everything appended. */
+  void flush() {
+    checkHealthy();
+    if (retry) {
+      write();
+    }
+    finishBlock();
+    writeRun();
+  }
+
+  /** Makes everything appended durable. */
+  void sync() {
+    flush();
+    forceFile();
+  }
+
+  private void forceFile() {
+    try {
+      file.sync();
+      if (!nameSynced) {
+        Path directory = file.path().toAbsolutePath().getParent();
+        if (directory != null) {
+          storage.syncDirectory(directory);
+        }
+        nameSynced = true;
+      }
+      durable = sealed;
+    } catch (VarveException e) {
+      poison = e;
+      throw e;
+    }
+  }
+
+  /** Writes everything, and index and root behind it. */
+  void finish(boolean sync) {
+    flush();
+    if (file.size() > base + sealed) {
+      prepare();
+      sealed = Tail.cover(file, base, header) - base;
+    }
+    if (sync) {
+      forceFile();
+    }
+    buildIndex(true);
+    write();
+    if (sync) {
+      forceFile();
+    }
+  }
+
+  private void checkHealthy() {
+    if (poison != null) {
+      throw new PoisonedException(
+          "a sync of record file "
+              + file.path()
+              + " failed, and what was written since the one before may be lost; close the writer"
+              + " and open the file again, which finds out",
+          poison);
+    }
+  }
+
+  @Override
+  public void close() {
+    run.close();
+  }
+}

@@ -1,0 +1,642 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import dev.varve.ClosedException;
+import dev.varve.NotFoundException;
+import dev.varve.file.FileAccess;
+import dev.varve.file.MapAccess;
+import dev.varve.file.Mapping;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads a record file: a cursor that moves forwards, backwards and to any record, over the file as
+ * it was when it was opened.
+ *
+ * <p>Every block is verified when it is first come to. After that a plain block is read from the
+ * mapped file without a copy.
+ *
+ * <p>The record that the cursor stands on is {@link #length} bytes of {@link #memory} from {@link
+ * #offset}, until the cursor moves or the reader is closed; {@link #toArray} and {@link #copyTo}
+ * copy it. Moving allocates nothing on the heap, except at blocks. Records are numbered from 0 over
+ * the whole file.
+ *
+ * <p>For one thread at a time. Someone who writes over the file or cuts it makes reading fail with
+ * an exception, at worst an {@link InternalError} from {@link #memory}; repairs and appending do
+ * not disturb.
+ *
+ * {@snippet :
+ * try (RecordReader reader = RecordReader.open(path)) {
+ *   while (reader.next()) {
+ *     System.out.println(reader.number() + ": " + reader.length() + " bytes");
+ *   }
+ * }
+ * }
+ */
+public final class RecordReader implements AutoCloseable {
+  private final Path path;
+  private final StorageFile file;
+  private final Window window;
+  private final List<Chain.Link> links;
+  private final OnDamage onDamage;
+  private final boolean unclosed;
+  private final Walk walk;
+  private final Map<String, byte[]> metadata;
+  private final DataBlock block = new DataBlock();
+  private @Nullable Directory directory;
+  private @Nullable Mapping mapping;
+  private boolean closed;
+
+  /** Records outside of this range are not come to. */
+  private long from;
+
+  private long to = Long.MAX_VALUE;
+
+  /** What {@link #next} and {@link #previous} look for. */
+  private long upcoming;
+
+  private long preceding = -1;
+
+  /** Whether the walk goes on behind the block. */
+  private boolean positioned = true;
+
+  /** Whether the cursor stands on a record. */
+  private boolean standing;
+
+  private long index;
+  private long at;
+  private long length;
+  private long records;
+  private long recordBytes;
+  private long blocksVerified;
+  private long blocksMapped;
+
+  private RecordReader(
+      Path path, StorageFile file, Window window, OnDamage onDamage, boolean unclosed) {
+    this.path = path;
+    this.file = file;
+    this.window = window;
+    this.onDamage = onDamage;
+    this.unclosed = unclosed;
+    this.links = Chain.find(window);
+    this.walk = new Walk(window, links, onDamage, unclosed, Walk.Depth.BODIES);
+    walk.start();
+    this.metadata = walk.parts().isEmpty() ? Map.of() : walk.parts().getFirst().metadata();
+    walk.restart();
+    if (!links.isEmpty()) {
+      try (Window own = new Window(file, window.size())) {
+        this.directory = Directory.of(own, links);
+      }
+    }
+  }
+
+  /**
+   * Opens a file that is whole.
+   *
+   * @param path the file
+   * @return a reader that the caller closes
+   * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.CorruptionException if it does not begin as a record file
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   */
+  public static RecordReader open(Path path) {
+    return builder(path).open();
+  }
+
+  /**
+   * Returns settings for reading a file.
+   *
+   * @param path the file
+   * @return a new builder
+   */
+  public static RecordReaderBuilder builder(Path path) {
+    return new RecordReaderBuilder(path);
+  }
+
+  static RecordReader open(Path path, Storage storage, OnDamage onDamage, boolean unclosed) {
+    StorageFile file = storage.open(path, FileAccess.READ);
+    Window window = null;
+    RecordReader reader = null;
+    try {
+      window = new Window(file, file.size(), true);
+      reader = new RecordReader(path, file, window, onDamage, unclosed);
+      return reader;
+    } finally {
+      if (reader == null) {
+        if (window != null) {
+          window.close();
+        }
+        file.close();
+      }
+    }
+  }
+
+  /**
+   * Moves to the next record.
+   *
+   * @return false if there is none; the cursor then stands behind the last one
+   * @throws dev.varve.CorruptionException if the file is damaged there, unless damage is skipped
+   * @throws dev.varve.FormatVersionException likewise, if another release wrote what is there
+   * @throws dev.varve.StorageException if reading failed
+   * @throws ClosedException if the reader is closed
+   */
+  public boolean next() {
+    checkOpen();
+    boolean follows = standing && upcoming == block.first + index + 1;
+    standing = false;
+    while (upcoming < to) {
+      long wanted = upcoming - block.first;
+      if (wanted >= 0 && wanted < block.records) {
+        long frame = follows ? at + Format.up4(length) : block.locate(wanted);
+        if (stand(frame, wanted)) {
+          return true;
+        }
+        upcoming = block.first + block.records;
+        block.clear();
+      } else if (!nextBlock()) {
+        break;
+      }
+      follows = false;
+    }
+    preceding = Math.min(upcoming, to) - 1;
+    return false;
+  }
+
+  /**
+   * Moves to the record before.
+   *
+   * @return false if there is none; the cursor then stands before the first one
+   * @throws dev.varve.CorruptionException if the file is damaged there, unless damage is skipped
+   * @throws dev.varve.FormatVersionException likewise, if another release wrote what is there
+   * @throws dev.varve.StorageException if reading failed
+   * @throws ClosedException if the reader is closed
+   */
+  public boolean previous() {
+    checkOpen();
+    standing = false;
+    while (preceding >= from) {
+      long wanted = preceding - block.first;
+      if (wanted >= 0 && wanted < block.records) {
+        if (stand(block.locate(wanted), wanted)) {
+          return true;
+        }
+        preceding = block.first - 1;
+        block.clear();
+      } else if (!previousBlock()) {
+        break;
+      }
+    }
+    upcoming = from;
+    positioned = false;
+    return false;
+  }
+
+  /** Stands on a record of the block, or notes that its frame is none. */
+  private boolean stand(long frame, long wanted) {
+    long found = block.length(frame);
+    if (found < 0) {
+      walk.damage(block.records - wanted, "frame " + wanted + " does not lie within its block");
+      return false;
+    }
+    index = wanted;
+    at = frame + 4;
+    length = found;
+    upcoming = block.first + wanted + 1;
+    preceding = upcoming - 2;
+    standing = true;
+    records++;
+    recordBytes += found;
+    return true;
+  }
+
+  /** Opens the block of the upcoming record, or the first one behind it. */
+  private boolean nextBlock() {
+    if (!positioned) {
+      position(upcoming);
+    }
+    while (openNext()) {
+      if (block.first + block.records > upcoming) {
+        upcoming = Math.max(upcoming, block.first);
+        return true;
+      }
+    }
+    upcoming = Math.max(upcoming, walk.next());
+    return false;
+  }
+
+  /** Opens the block of the preceding record, or the last one before it. */
+  private boolean previousBlock() {
+    Directory known = directory();
+    IndexEntries entries = known.entries();
+    int e = entries.floor(preceding);
+    if (e < 0) {
+      return false;
+    }
+    long offset = entries.offset(e);
+    long first = entries.first(e);
+    preceding = Math.min(preceding, first + entries.records(e) - 1);
+    walk.moveTo(known.part(offset), offset, first);
+    block.clear();
+    if (!openNext() || block.offset != offset) {
+      preceding = first - 1;
+      block.clear();
+    }
+    positioned = true;
+    return true;
+  }
+
+  private void position(long number) {
+    positioned = true;
+    block.clear();
+    Directory known = directory();
+    IndexEntries entries = known.entries();
+    int e = entries.floor(number);
+    if (number == 0 || e < 0) {
+      walk.restart();
+      return;
+    }
+    long offset = entries.offset(e);
+    long first = entries.first(e);
+    Part part = known.part(offset);
+    if (number < first + entries.records(e)) {
+      window.get(
+          offset, Math.min(Math.min(entries.length(e), Format.MAX_RAW), window.size() - offset));
+      walk.moveTo(part, offset, first);
+    } else if (e + 1 < entries.size()) {
+      walk.moveTo(known.part(entries.offset(e + 1)), entries.offset(e + 1), entries.first(e + 1));
+    } else {
+      walk.moveTo(part, offset + entries.length(e), first + entries.records(e));
+    }
+  }
+
+  /** Opens the block that the walk comes to next. */
+  private boolean openNext() {
+    while (true) {
+      Directory known = directory;
+      int entry = known == null ? -1 : known.entries().at(walk.place());
+      if (known != null && entry >= 0 && known.verified.get(entry) && openMapped(entry)) {
+        return true;
+      }
+      block.clear();
+      if (!walk.advance()) {
+        return false;
+      }
+      String problem = openVerified();
+      if (problem == null) {
+        return true;
+      }
+      walk.damage(walk.header.records, problem);
+    }
+  }
+
+  private @Nullable String openVerified() {
+    BlockHeader header = walk.header;
+    blocksVerified++;
+    block.offset = walk.at();
+    if (header.codec != Format.PLAIN) {
+      String problem = block.openCompressed(window, walk.at(), header);
+      if (problem != null) {
+        block.clear();
+        return problem;
+      }
+    } else if (header.isLarge()) {
+      block.openPlain(mapped(), walk.at() + Format.UNIT, header);
+    } else {
+      long in = window.get(walk.at() + Format.UNIT, header.stored);
+      block.openPlain(window.memory(), in, header);
+    }
+    block.first = walk.part().before() + header.first;
+    if (directory != null && header.codec == Format.PLAIN) {
+      int entry = directory.entries().at(walk.at());
+      if (entry >= 0) {
+        directory.verified.set(entry);
+      }
+    }
+    return null;
+  }
+
+  private boolean openMapped(int entry) {
+    IndexEntries entries = directory().entries();
+    MemorySegment memory = mapped();
+    long place = walk.place();
+    BlockHeader header = walk.header;
+    header.readFields(memory, place);
+    if (header.kind != BlockHeader.DATA
+        || header.codec != Format.PLAIN
+        || header.length() != entries.length(entry)
+        || header.problem() != null) {
+      return false;
+    }
+    Part part = directory().part(place);
+    walk.moveTo(part, place, entries.first(entry));
+    walk.pass(header);
+    block.offset = place;
+    block.openPlain(memory, place + Format.UNIT, header);
+    block.first = entries.first(entry);
+    blocksMapped++;
+    return true;
+  }
+
+  private MemorySegment mapped() {
+    if (mapping == null) {
+      mapping = file.map(0, window.size(), MapAccess.READ_ONLY);
+    }
+    return mapping.segment();
+  }
+
+  private Directory directory() {
+    Directory known = directory;
+    if (known == null) {
+      try (Window own = new Window(file, window.size())) {
+        known = Directory.of(new Walk(own, links, onDamage, unclosed, Walk.Depth.HEADERS));
+      }
+      directory = known;
+    }
+    return known;
+  }
+
+  /**
+   * Moves to a place between records: {@link #next} then goes to a record, {@link #previous} to the
+   * one before it.
+   *
+   * @param number the record's number, 0 to {@link #count}
+   * @throws IllegalArgumentException if it is out of range
+   * @throws dev.varve.CorruptionException if the file has no index and is damaged, unless damage is
+   *     skipped
+   * @throws ClosedException if the reader is closed
+   */
+  public void seek(long number) {
+    checkOpen();
+    if (number != 0) {
+      checkNumber(number, count());
+    }
+    directory();
+    standing = false;
+    upcoming = number;
+    preceding = number - 1;
+    positioned = false;
+  }
+
+  private void checkNumber(long number, long most) {
+    if (number < 0 || number > most) {
+      throw new IllegalArgumentException(
+          "record number is " + number + "; expected 0 to " + most + " in " + path);
+    }
+  }
+
+  /**
+   * Moves to a place before a record, by its position.
+   *
+   * @param position a position in this file
+   * @throws dev.varve.NotFoundException if no record is there
+   * @throws dev.varve.CorruptionException if the file has no index and is damaged, unless damage is
+   *     skipped
+   * @throws ClosedException if the reader is closed
+   */
+  public void seek(RecordPosition position) {
+    checkOpen();
+    IndexEntries entries = directory().entries();
+    int e = entries.at(position.block());
+    if (e < 0 || position.index() >= entries.records(e)) {
+      throw new NotFoundException(
+          "record file "
+              + path
+              + " has no record at "
+              + position
+              + "; use one of its own positions");
+    }
+    seek(entries.first(e) + position.index());
+  }
+
+  /**
+   * Moves to a record.
+   *
+   * @param number its number, from 0, below {@link #count}
+   * @return false if it is lost; the cursor is then before the one that follows
+   * @throws IllegalArgumentException if the number is out of range
+   * @throws dev.varve.CorruptionException if the file is damaged there, unless damage is skipped
+   * @throws dev.varve.FormatVersionException likewise, if another release wrote what is there
+   * @throws dev.varve.StorageException if reading failed
+   * @throws ClosedException if the reader is closed
+   */
+  public boolean moveTo(long number) {
+    checkOpen();
+    checkNumber(number, count() - 1);
+    long wanted = number - block.first;
+    if (wanted < 0 || wanted >= block.records) {
+      positioned = false;
+    }
+    standing = false;
+    upcoming = number;
+    preceding = number - 1;
+    if (next() && number() == number) {
+      return true;
+    }
+    seek(number);
+    return false;
+  }
+
+  /**
+   * Restricts the cursor to a range of numbers, and moves to its start.
+   *
+   * @param first the number of the first record, from 0
+   * @param end the number behind the last record, at least the first
+   * @throws IllegalArgumentException if the numbers are out of order or beyond {@link #count}
+   * @throws dev.varve.CorruptionException if the file has no index and is damaged, unless damage is
+   *     skipped
+   * @throws ClosedException if the reader is closed
+   */
+  public void range(long first, long end) {
+    if (first > end) {
+      throw new IllegalArgumentException("a range from " + first + " to " + end + " is backwards");
+    }
+    checkNumber(end, count());
+    seek(first);
+    from = first;
+    to = end;
+  }
+
+  /**
+   * Returns how many record numbers are taken, in constant time if the file is closed. Lost records
+   * count.
+   *
+   * @return the number of records
+   * @throws dev.varve.CorruptionException if the file has no index and is damaged, unless damage is
+   *     skipped
+   * @throws ClosedException if the reader is closed
+   */
+  public long count() {
+    checkOpen();
+    if (links.isEmpty()) {
+      return directory().count();
+    }
+    long count = 0;
+    for (Chain.Link link : links) {
+      count += link.records();
+    }
+    return count;
+  }
+
+  /**
+   * Returns the number of the record.
+   *
+   * @return its number in the file, from 0
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public long number() {
+    checkStanding();
+    return block.first + index;
+  }
+
+  /**
+   * Returns where the record is, for {@link #seek(RecordPosition)}.
+   *
+   * @return its position
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public RecordPosition position() {
+    checkStanding();
+    return new RecordPosition(block.offset, (int) index);
+  }
+
+  /**
+   * Returns the length of the record.
+   *
+   * @return 0 to 2^30 bytes
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public long length() {
+    checkStanding();
+    return length;
+  }
+
+  /**
+   * Returns the memory that the record is in, among others; it is not to be written to. Valid until
+   * the cursor moves or the reader is closed. Usually the same object for many records.
+   *
+   * @return native memory, at least {@link #offset} plus {@link #length} bytes
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public MemorySegment memory() {
+    checkStanding();
+    return block.memory;
+  }
+
+  /**
+   * Returns where in {@link #memory} the record begins.
+   *
+   * @return its offset in bytes
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public long offset() {
+    checkStanding();
+    return at;
+  }
+
+  /**
+   * Returns a view of the record. Valid until the cursor moves or the reader is closed.
+   *
+   * @return a new read-only segment of its length
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public MemorySegment segment() {
+    checkStanding();
+    return block.memory.asSlice(at, length).asReadOnly();
+  }
+
+  /**
+   * Copies the record.
+   *
+   * @return a new array
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public byte[] toArray() {
+    return segment().toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  /**
+   * Copies the record into a segment.
+   *
+   * @param target where to
+   * @param targetOffset where in it
+   * @throws IndexOutOfBoundsException if it does not fit
+   * @throws IllegalStateException if the cursor stands on none
+   */
+  public void copyTo(MemorySegment target, long targetOffset) {
+    checkStanding();
+    Objects.checkFromIndexSize(targetOffset, length, target.byteSize());
+    MemorySegment.copy(block.memory, at, target, targetOffset, length);
+  }
+
+  /**
+   * Returns what the file says of itself, or its first part if it was concatenated.
+   *
+   * @return keys and copies of their values; empty if it is damaged
+   */
+  public Map<String, byte[]> metadata() {
+    Map<String, byte[]> copy = new LinkedHashMap<>();
+    metadata.forEach((key, value) -> copy.put(key, value.clone()));
+    return copy;
+  }
+
+  /**
+   * Returns what was skipped so far.
+   *
+   * @return the damaged regions that the cursor came past, in order; empty unless damage is skipped
+   */
+  public List<SkippedRegion> skipped() {
+    return walk.regions();
+  }
+
+  /**
+   * Returns what this reader has done.
+   *
+   * @return a snapshot
+   */
+  public RecordReaderStatistics statistics() {
+    long lost = 0;
+    for (SkippedRegion region : walk.regions()) {
+      lost += Math.max(0, region.records());
+    }
+    return new RecordReaderStatistics(
+        records, recordBytes, blocksVerified, blocksMapped, walk.regions().size(), lost);
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new ClosedException("reader of record file " + path);
+    }
+  }
+
+  private void checkStanding() {
+    if (!standing) {
+      checkOpen();
+      throw new IllegalStateException(
+          "the cursor stands on no record of " + path + "; move it with next, previous or moveTo");
+    }
+  }
+
+  /** Closes the reader; views of records are void then. Closing again has no effect. */
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    standing = false;
+    block.close();
+    window.close();
+    if (mapping != null) {
+      mapping.close();
+    }
+    file.close();
+  }
+}

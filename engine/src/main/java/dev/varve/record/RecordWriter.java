@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import dev.varve.ClosedException;
+import dev.varve.ConflictException;
+import dev.varve.file.Durability;
+import dev.varve.file.FileAccess;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Appends records, byte strings of 0 bytes to 1 GiB, to a record file.
+ *
+ * <p>A record is acknowledged when {@link #flush} or {@link #sync} returns: it is then in the file,
+ * survives the death of the process, and readers that open the file find it. Until then it may be
+ * in memory only. What survives power loss is said by {@link RecordWriterBuilder#durability}.
+ *
+ * <p>When the disk is full or a write fails, the call throws whose data could not be kept; nothing
+ * that was appended before is lost, and the same bytes are written again by the next call. After a
+ * sync that failed every call throws {@link dev.varve.PoisonedException}.
+ *
+ * <p>One writer a file. For one thread at a time, or any number if it was built {@linkplain
+ * RecordWriterBuilder#shared shared}. Appending allocates nothing on the heap.
+ *
+ * {@snippet :
+ * try (RecordWriter writer = RecordWriter.builder(path).metadata("unit", "mm").create()) {
+ *   writer.append("varve".getBytes(StandardCharsets.UTF_8));
+ *   writer.flush();
+ * }
+ * }
+ */
+public final class RecordWriter implements AutoCloseable {
+  /** The longest record, in bytes. */
+  public static final int MAX_RECORD_BYTES = Format.MAX_RECORD;
+
+  /** What to do with a file that exists. */
+  enum Mode {
+    CREATE,
+    REPLACE,
+    APPEND
+  }
+
+  private final Path path;
+  private final Storage storage;
+  private final Durability durability;
+  private final WriterLock fileLock;
+  private final StorageFile file;
+  private final PartWriter part;
+  private final long before;
+  private final @Nullable ReentrantLock lock;
+  private final @Nullable RecordSyncTimer timer;
+  private long recordBytes;
+  private long appended;
+
+  /** When the oldest record that is not synced was appended, under ASYNC; 0 if there is none. */
+  private long oldest;
+
+  private volatile boolean closed;
+
+  private RecordWriter(
+      Path path, WriterOptions options, WriterLock fileLock, StorageFile file, WriterState state) {
+    this.path = path;
+    this.storage = options.storage();
+    this.durability = options.durability();
+    this.fileLock = fileLock;
+    this.file = file;
+    this.before = state.before();
+    this.part = new PartWriter(storage, file, state, options);
+    boolean timed = durability.level() == Durability.Level.ASYNC;
+    this.lock = options.shared() || timed ? new ReentrantLock() : null;
+    this.timer = timed ? new RecordSyncTimer(this, durability.maxAge()) : null;
+  }
+
+  /**
+   * Returns settings for writing a file.
+   *
+   * @param path the file, in a directory that exists
+   * @return a new builder
+   */
+  public static RecordWriterBuilder builder(Path path) {
+    return new RecordWriterBuilder(path);
+  }
+
+  /** Opens a file. */
+  static RecordWriter open(Path path, WriterOptions options, Mode mode) {
+    byte[] metadata = Metadata.encode(options.metadata());
+    WriterLock lock = WriterLock.take(options.storage(), path);
+    StorageFile file = null;
+    RecordWriter writer = null;
+    try {
+      if (exists(options.storage(), path, mode)) {
+        file = options.storage().open(path, FileAccess.WRITE);
+        try (Recovery recovery = new Recovery(file)) {
+          writer = new RecordWriter(path, options, lock, file, recovery.recover());
+        }
+      } else {
+        WriterState state = NewFile.create(options.storage(), path, metadata, options.fileId());
+        file = options.storage().open(path, FileAccess.WRITE);
+        writer = new RecordWriter(path, options, lock, file, state);
+      }
+    } finally {
+      if (writer == null) {
+        if (file != null) {
+          file.close();
+        }
+        lock.close();
+      }
+    }
+    if (writer.timer != null) {
+      writer.timer.start();
+    }
+    return writer;
+  }
+
+  private static boolean exists(Storage storage, Path path, Mode mode) {
+    if (mode == Mode.REPLACE || !storage.exists(path)) {
+      return false;
+    }
+    if (mode == Mode.CREATE) {
+      throw new ConflictException(
+          "record file " + path + " exists; append to it, replace it, or choose another name");
+    }
+    try (StorageFile file = storage.open(path, FileAccess.READ)) {
+      return file.size() > 0;
+    }
+  }
+
+  /**
+   * Appends a record.
+   *
+   * @param record its bytes, native or heap
+   * @return its number in the file, from 0
+   * @throws IllegalArgumentException if it is longer than {@link #MAX_RECORD_BYTES}
+   * @throws dev.varve.FullException if the disk is full; the record is not kept
+   * @throws dev.varve.StorageException if a write failed; the record is not kept
+   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws ClosedException if the writer is closed
+   */
+  public long append(MemorySegment record) {
+    return append(record, 0, record.byteSize());
+  }
+
+  /**
+   * Appends a part of a segment as a record.
+   *
+   * @param segment holds the bytes, native or heap
+   * @param offset where they begin
+   * @param length how many there are
+   * @return the record's number in the file, from 0
+   * @throws IndexOutOfBoundsException if the part is not within the segment
+   * @throws IllegalArgumentException if it is longer than {@link #MAX_RECORD_BYTES}
+   * @throws dev.varve.FullException if the disk is full; the record is not kept
+   * @throws dev.varve.StorageException if a write failed; the record is not kept
+   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws ClosedException if the writer is closed
+   */
+  public long append(MemorySegment segment, long offset, long length) {
+    Objects.checkFromIndexSize(offset, length, segment.byteSize());
+    if (length > MAX_RECORD_BYTES) {
+      throw new IllegalArgumentException(
+          "record is " + length + " bytes long; expected at most " + MAX_RECORD_BYTES);
+    }
+    lock();
+    try {
+      checkOpen();
+      long number = before + part.records();
+      part.append(segment, offset, length);
+      recordBytes += length;
+      appended++;
+      if (timer != null && oldest == 0) {
+        oldest = Math.max(1, storage.nanoTime());
+      }
+      return number;
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Appends an array as a record.
+   *
+   * @param record its bytes
+   * @return its number in the file, from 0
+   * @throws dev.varve.FullException if the disk is full; the record is not kept
+   * @throws dev.varve.StorageException if a write failed; the record is not kept
+   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws ClosedException if the writer is closed
+   */
+  public long append(byte[] record) {
+    return append(MemorySegment.ofArray(record));
+  }
+
+  /**
+   * Appends what remains in a buffer as a record. The buffer stays as it is.
+   *
+   * @param record its bytes
+   * @return its number in the file, from 0
+   * @throws IllegalArgumentException if it is longer than {@link #MAX_RECORD_BYTES}
+   * @throws dev.varve.FullException if the disk is full; the record is not kept
+   * @throws dev.varve.StorageException if a write failed; the record is not kept
+   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws ClosedException if the writer is closed
+   */
+  public long append(ByteBuffer record) {
+    return append(MemorySegment.ofBuffer(record));
+  }
+
+  /**
+   * Writes all records to the file, where readers find them; under SYNC also makes them durable.
+   *
+   * @throws dev.varve.FullException if the disk is full; calling again tries again
+   * @throws dev.varve.StorageException if a write failed, and calling again tries again; or a sync
+   *     failed, and the writer is poisoned
+   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws ClosedException if the writer is closed
+   */
+  public void flush() {
+    lock();
+    try {
+      checkOpen();
+      if (durability.level() == Durability.Level.SYNC) {
+        part.sync();
+      } else {
+        part.flush();
+      }
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Writes all records to the file and makes them durable, at every level of durability.
+   *
+   * @throws dev.varve.FullException if the disk is full; calling again tries again
+   * @throws dev.varve.StorageException if a write failed, and calling again tries again; or the
+   *     sync failed, and the writer is poisoned
+   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws ClosedException if the writer is closed
+   */
+  public void sync() {
+    lock();
+    try {
+      checkOpen();
+      part.sync();
+      oldest = 0;
+    } finally {
+      unlock();
+    }
+  }
+
+  /** Syncs if a record waits longer than an age in nanoseconds. */
+  void syncOlderThan(long age) {
+    lock();
+    try {
+      if (!closed && oldest != 0 && storage.nanoTime() - oldest >= age) {
+        part.sync();
+        oldest = 0;
+      }
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Returns the number that the next record gets: how many are in the file, lost ones included.
+   *
+   * @return the number of records
+   * @throws ClosedException if the writer is closed
+   */
+  public long count() {
+    lock();
+    try {
+      checkOpen();
+      return before + part.records();
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Returns what this writer has done.
+   *
+   * @return a snapshot
+   */
+  public RecordWriterStatistics statistics() {
+    lock();
+    try {
+      return new RecordWriterStatistics(
+          appended, recordBytes, part.blocks(), before + part.written(), part.fileBytes());
+    } finally {
+      unlock();
+    }
+  }
+
+  /**
+   * Writes all records and an index, and closes the file; under ASYNC and SYNC all is durable then.
+   * Closing again has no effect.
+   *
+   * @throws dev.varve.FullException if the disk is full; records that were not flushed are lost,
+   *     and the file is closed all the same
+   * @throws dev.varve.StorageException if a write or sync failed; likewise
+   * @throws dev.varve.PoisonedException if a sync failed before; likewise
+   */
+  @Override
+  public void close() {
+    lock();
+    try {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      if (timer != null) {
+        timer.stop();
+      }
+      try {
+        part.finish(durability.level() != Durability.Level.NONE);
+      } finally {
+        part.close();
+        file.close();
+        fileLock.close();
+      }
+    } finally {
+      unlock();
+    }
+  }
+
+  Path path() {
+    return path;
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new ClosedException("writer of record file " + path);
+    }
+  }
+
+  private void lock() {
+    if (lock != null) {
+      lock.lock();
+    }
+  }
+
+  private void unlock() {
+    if (lock != null) {
+      lock.unlock();
+    }
+  }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import dev.varve.file.Durability;
+import dev.varve.file.Storage;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+
+/** Settings of a {@link RecordWriter}. For one thread. */
+public final class RecordWriterBuilder {
+  private static final int MIN_BLOCK = 4 << 10;
+  private static final int MAX_BLOCK = 512 << 10;
+
+  private final Path path;
+  private Storage storage = Storage.real();
+  private Durability durability = Durability.NONE;
+  private Compression compression = Compression.NONE;
+  private int blockSize = 64 << 10;
+  private int largeLimit = Format.LARGE;
+  private boolean shared;
+  private long fileId;
+  private final Map<String, byte[]> metadata = new LinkedHashMap<>();
+
+  RecordWriterBuilder(Path path) {
+    this.path = Objects.requireNonNull(path, "path");
+  }
+
+  /**
+   * Where the file is: the real file system unless a test gives a simulated one.
+   *
+   * @param storage the storage
+   * @return this builder
+   */
+  public RecordWriterBuilder storage(Storage storage) {
+    this.storage = Objects.requireNonNull(storage, "storage");
+    return this;
+  }
+
+  /**
+   * What records survive once they are flushed. Default: {@link Durability#NONE}. Under SYNC a
+   * flush is a sync; under ASYNC a thread flushes and syncs early enough.
+   *
+   * @param durability the level
+   * @return this builder
+   */
+  public RecordWriterBuilder durability(Durability durability) {
+    this.durability = Objects.requireNonNull(durability, "durability");
+    return this;
+  }
+
+  /**
+   * How blocks are stored. Default: {@link Compression#NONE}.
+   *
+   * @param compression the compression
+   * @return this builder
+   */
+  public RecordWriterBuilder compression(Compression compression) {
+    this.compression = Objects.requireNonNull(compression, "compression");
+    return this;
+  }
+
+  /**
+   * After how many bytes of records a block ends: what damage costs at most, and what is compressed
+   * together. Default: 64 KiB.
+   *
+   * @param bytes 4 KiB to 512 KiB
+   * @return this builder
+   * @throws IllegalArgumentException if it is out of range
+   */
+  public RecordWriterBuilder blockSize(int bytes) {
+    if (bytes < MIN_BLOCK || bytes > MAX_BLOCK) {
+      throw new IllegalArgumentException(
+          "block size is " + bytes + " bytes; expected " + MIN_BLOCK + " to " + MAX_BLOCK);
+    }
+    this.blockSize = bytes;
+    return this;
+  }
+
+  /**
+   * Lets any number of threads use the writer, each call under a lock.
+   *
+   * @return this builder
+   */
+  public RecordWriterBuilder shared() {
+    this.shared = true;
+    return this;
+  }
+
+  /**
+   * Adds to what a new file says of itself; has no effect on a file that exists. All of it takes at
+   * most 1 MiB, 8 bytes a pair counted.
+   *
+   * @param key the key, which replaces an earlier one of the same name
+   * @param value the value, which is copied
+   * @return this builder
+   */
+  public RecordWriterBuilder metadata(String key, byte[] value) {
+    metadata.put(Objects.requireNonNull(key, "key"), value.clone());
+    return this;
+  }
+
+  /**
+   * Adds a text, in UTF-8, to what a new file says of itself.
+   *
+   * @param key the key
+   * @param value the value
+   * @return this builder
+   */
+  public RecordWriterBuilder metadata(String key, String value) {
+    return metadata(key, value.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Has smaller records stored as large ones, for tests. */
+  RecordWriterBuilder largeLimit(int bytes) {
+    this.largeLimit = bytes;
+    return this;
+  }
+
+  /** Sets the id of a new file, for tests. */
+  RecordWriterBuilder fileId(long id) {
+    this.fileId = id;
+    return this;
+  }
+
+  /**
+   * Creates the file.
+   *
+   * @return a writer that the caller closes
+   * @throws dev.varve.ConflictException if it exists
+   * @throws dev.varve.BusyException if another writer has it open
+   * @throws IllegalArgumentException if the metadata is too large
+   * @throws IllegalStateException if the compression is not possible in this JVM
+   */
+  public RecordWriter create() {
+    return RecordWriter.open(path, options(), RecordWriter.Mode.CREATE);
+  }
+
+  /**
+   * Creates the file, in place of one of that name at once; who reads that one goes on with it.
+   *
+   * @return a writer that the caller closes
+   * @throws dev.varve.BusyException if another writer has it open
+   * @throws IllegalArgumentException if the metadata is too large
+   * @throws IllegalStateException if the compression is not possible in this JVM
+   */
+  public RecordWriter replace() {
+    return RecordWriter.open(path, options(), RecordWriter.Mode.REPLACE);
+  }
+
+  /**
+   * Opens the file behind its last record, and creates it if it does not exist. The torn end that a
+   * writer left which died is repaired first.
+   *
+   * @return a writer that the caller closes
+   * @throws dev.varve.BusyException if another writer has it open
+   * @throws dev.varve.CorruptionException if it is damaged; {@link RecordFiles#repair} goes further
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   * @throws IllegalArgumentException if the metadata is too large
+   * @throws IllegalStateException if the compression is not possible in this JVM
+   */
+  public RecordWriter append() {
+    return RecordWriter.open(path, options(), RecordWriter.Mode.APPEND);
+  }
+
+  private WriterOptions options() {
+    return new WriterOptions(
+        storage,
+        durability,
+        compression,
+        blockSize,
+        largeLimit,
+        shared,
+        new LinkedHashMap<>(metadata),
+        fileId);
+  }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import java.util.List;
+
+/**
+ * What {@link RecordFiles#repair} did.
+ *
+ * @param records record numbers that are taken now
+ * @param lost how many of these were found lost and are covered now; not those lost before
+ * @param repaired what was damaged, in order; empty if the file was whole
+ */
+public record RepairReport(long records, long lost, List<SkippedRegion> repaired) {
+  /** Copies the list. */
+  public RepairReport {
+    repaired = List.copyOf(repaired);
+  }
+}

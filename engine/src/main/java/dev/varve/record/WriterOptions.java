@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import dev.varve.file.Durability;
+import dev.varve.file.Storage;
+import java.util.Map;
+
+/**
+ * The settings of a writer.
+ *
+ * @param storage where the file is
+ * @param durability what flushed records survive
+ * @param compression how blocks are stored
+ * @param blockSize frames of more bytes end a block
+ * @param largeLimit records of more bytes get a block of their own
+ * @param shared whether several threads may write
+ * @param metadata what a new file says of itself
+ * @param fileId the id of a new file, or 0 for a random one
+ */
+record WriterOptions(
+    Storage storage,
+    Durability durability,
+    Compression compression,
+    int blockSize,
+    int largeLimit,
+    boolean shared,
+    Map<String, byte[]> metadata,
+    long fileId) {}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.BusyException;
+import dev.varve.ClosedException;
+import dev.varve.ConflictException;
+import dev.varve.NotFoundException;
+import dev.varve.file.SimulatedStorage;
+import dev.varve.file.Storage;
+import dev.varve.memory.AllocationMeter;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is written is read, in every order. */
+class RecordRoundTripTest {
+  private final SimulatedStorage storage = RecordSamples.storage();
+
+  private static byte[] record(int i) {
+    return RecordSamples.random(i, i * 37 % 700);
+  }
+
+  private void write(int count, RecordWriterBuilder builder) {
+    try (RecordWriter writer = builder.create()) {
+      for (int i = 0; i < count; i++) {
+        assertThat(writer.append(record(i))).isEqualTo(i);
+        if (i % 1000 == 999) {
+          writer.flush();
+        }
+      }
+    }
+  }
+
+  @Test
+  void readsForwardsBackwardsAndByNumber() {
+    write(20_000, RecordSamples.writer(storage).blockSize(4096));
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      assertThat(reader.count()).isEqualTo(20_000);
+      for (int pass = 0; pass < 3; pass++) {
+        reader.seek(0);
+        for (int i = 0; i < 20_000; i++) {
+          assertThat(reader.next()).isTrue();
+          assertThat(reader.number()).isEqualTo(i);
+          assertThat(reader.toArray()).isEqualTo(record(i));
+        }
+        assertThat(reader.next()).isFalse();
+        assertThat(reader.next()).isFalse();
+      }
+      for (int i = 19_999; i >= 0; i--) {
+        assertThat(reader.previous()).isTrue();
+        assertThat(reader.number()).isEqualTo(i);
+        if (i % 7 == 0) {
+          assertThat(reader.toArray()).isEqualTo(record(i));
+        }
+      }
+      assertThat(reader.previous()).isFalse();
+      assertThat(reader.next()).isTrue();
+      assertThat(reader.number()).isZero();
+      assertThat(reader.statistics().blocksMapped()).isGreaterThan(1000);
+    }
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      Random random = new Random(5);
+      for (int i = 0; i < 3000; i++) {
+        int n = random.nextInt(20_000);
+        assertThat(reader.moveTo(n)).isTrue();
+        assertThat(reader.toArray()).isEqualTo(record(n));
+        RecordPosition position = reader.position();
+        if (n + 1 < 20_000) {
+          assertThat(reader.next()).isTrue();
+          assertThat(reader.toArray()).isEqualTo(record(n + 1));
+        }
+        if (i % 3 == 0) {
+          reader.seek(random.nextInt(20_000));
+          reader.seek(position);
+          assertThat(reader.next()).isTrue();
+          assertThat(reader.number()).isEqualTo(n);
+        }
+        if (n > 0) {
+          assertThat(reader.moveTo(n)).isTrue();
+          assertThat(reader.previous()).isTrue();
+          assertThat(reader.toArray()).isEqualTo(record(n - 1));
+        }
+      }
+      assertThatThrownBy(() -> reader.seek(new RecordPosition(128, 0)))
+          .isInstanceOf(NotFoundException.class);
+      assertThatThrownBy(() -> reader.moveTo(20_000)).isInstanceOf(IllegalArgumentException.class);
+    }
+    assertThat(RecordFiles.verify(RecordSamples.FILE, storage).isWhole()).isTrue();
+  }
+
+  @Test
+  void readsRanges() {
+    write(500, RecordSamples.writer(storage).blockSize(4096));
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      reader.range(100, 140);
+      List<Long> seen = new ArrayList<>();
+      while (reader.next()) {
+        seen.add(reader.number());
+      }
+      assertThat(seen).hasSize(40).startsWith(100L).endsWith(139L);
+      while (reader.previous()) {
+        seen.removeLast();
+        assertThat(reader.number()).isGreaterThanOrEqualTo(100);
+      }
+      assertThat(seen).isEmpty();
+      assertThat(reader.next()).isTrue();
+      assertThat(reader.number()).isEqualTo(100);
+      reader.range(7, 7);
+      assertThat(reader.next()).isFalse();
+      assertThat(reader.previous()).isFalse();
+      assertThatThrownBy(() -> reader.range(3, 501)).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  /** More than 4096 blocks, so that index blocks are written on the way, and merged. */
+  @Test
+  void indexesManyBlocks() {
+    int blocks = 0;
+    for (int session = 0; session < 4; session++) {
+      try (RecordWriter writer = RecordSamples.writer(storage).append()) {
+        for (int i = 0; i < 3000; i++) {
+          writer.append(RecordSamples.bytes("r" + blocks++));
+          writer.flush();
+        }
+      }
+    }
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      assertThat(reader.count()).isEqualTo(blocks);
+      for (int i = 0; i < blocks; i += 17) {
+        assertThat(reader.moveTo(i)).isTrue();
+        assertThat(reader.toArray()).isEqualTo(RecordSamples.bytes("r" + i));
+      }
+      reader.seek(0);
+      assertThat(RecordSamples.readAll(reader)).hasSize(blocks);
+    }
+    assertThat(RecordFiles.verify(RecordSamples.FILE, storage).isWhole()).isTrue();
+  }
+
+  @Test
+  @Tag("unsafe")
+  void compresses() {
+    for (Compression compression : Compression.values()) {
+      long plain = 0;
+      try (RecordWriter writer = RecordSamples.writer(storage).compression(compression).replace()) {
+        for (int i = 0; i < 3000; i++) {
+          byte[] record = i % 5 == 0 ? record(i) : RecordSamples.text(i, i % 900);
+          writer.append(record);
+          plain += record.length;
+        }
+        writer.append(RecordSamples.text(1, 3_000_000));
+        writer.append(RecordSamples.random(1, 1_500_000));
+        plain += 4_500_000;
+      }
+      if (compression != Compression.NONE) {
+        assertThat(RecordSamples.content(storage, RecordSamples.FILE).length)
+            .isLessThan((int) plain / 2);
+      }
+      try (RecordReader reader = RecordSamples.reader(storage).open()) {
+        for (int pass = 0; pass < 2; pass++) {
+          for (int i = 0; i < 3000; i++) {
+            assertThat(reader.next()).isTrue();
+            assertThat(reader.toArray())
+                .isEqualTo(i % 5 == 0 ? record(i) : RecordSamples.text(i, i % 900));
+          }
+          assertThat(reader.next()).isTrue();
+          assertThat(reader.toArray()).isEqualTo(RecordSamples.text(1, 3_000_000));
+          assertThat(reader.next()).isTrue();
+          assertThat(reader.toArray()).isEqualTo(RecordSamples.random(1, 1_500_000));
+          assertThat(reader.next()).isFalse();
+          assertThat(reader.previous()).isTrue();
+          assertThat(reader.previous()).isTrue();
+          assertThat(reader.length()).isEqualTo(3_000_000);
+          reader.seek(0);
+        }
+      }
+      assertThat(RecordFiles.verify(RecordSamples.FILE, storage).damage()).isEmpty();
+    }
+  }
+
+  @Test
+  void metadataAndConcatenation() {
+    byte[] one = RecordSamples.plain();
+    byte[] two = RecordSamples.large(Compression.NONE);
+    RecordSamples.put(storage, RecordSamples.FILE, RecordSamples.concat(one, two, one));
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      assertThat(reader.metadata()).containsOnlyKeys("unit");
+      assertThat(reader.metadata().get("unit")).isEqualTo(RecordSamples.bytes("mm"));
+      assertThat(reader.count()).isEqualTo(14);
+      List<byte[]> all = RecordSamples.readAll(reader);
+      assertThat(all).hasSize(14);
+      assertThat(all.get(5)).isEqualTo(RecordSamples.bytes("before"));
+      assertThat(all.get(9)).isEqualTo(RecordSamples.bytes("a"));
+      for (int i = 13; i >= 0; i--) {
+        assertThat(reader.moveTo(i)).isTrue();
+        assertThat(reader.toArray()).isEqualTo(all.get(i));
+      }
+    }
+    try (RecordWriter writer = RecordSamples.writer(storage).append()) {
+      assertThat(writer.append(RecordSamples.bytes("more"))).isEqualTo(14);
+    }
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      assertThat(reader.moveTo(14)).isTrue();
+      assertThat(reader.toArray()).isEqualTo(RecordSamples.bytes("more"));
+    }
+    assertThat(RecordFiles.verify(RecordSamples.FILE, storage).parts()).isEqualTo(3);
+  }
+
+  @Test
+  void acceptsAllForms() {
+    byte[] expected = RecordSamples.bytes("form");
+    try (RecordWriter writer = RecordSamples.writer(storage).create();
+        Arena arena = Arena.ofConfined()) {
+      writer.append(expected);
+      writer.append(ByteBuffer.wrap(RecordSamples.bytes("xformy"), 1, 4));
+      writer.append(ByteBuffer.allocateDirect(4).put(expected).flip());
+      MemorySegment segment = arena.allocate(8);
+      MemorySegment.copy(MemorySegment.ofArray(expected), 0, segment, 3, 4);
+      writer.append(segment, 3, 4);
+      writer.append(segment.asSlice(3, 4));
+      assertThatThrownBy(() -> writer.append(segment, 5, 4))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      assertThat(writer.count()).isEqualTo(5);
+      assertThat(writer.statistics().written()).isZero();
+      writer.flush();
+      assertThat(writer.statistics().written()).isEqualTo(5);
+      assertThat(writer.statistics().recordBytes()).isEqualTo(20);
+    }
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      for (int i = 0; i < 5; i++) {
+        assertThat(reader.next()).isTrue();
+        byte[] copy = new byte[6];
+        reader.copyTo(MemorySegment.ofArray(copy), 2);
+        assertThat(copy).isEqualTo(RecordSamples.bytes("\0\0form"));
+        assertThat(reader.segment().isReadOnly()).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void oneWriterAFile() {
+    RecordWriter writer = RecordSamples.writer(storage).create();
+    for (SimulatedStorage process : List.of(storage, storage.otherProcess())) {
+      assertThatThrownBy(() -> RecordSamples.writer(process).append())
+          .isInstanceOf(BusyException.class)
+          .hasMessageContaining("f.vrec");
+      assertThatThrownBy(() -> RecordFiles.repair(RecordSamples.FILE, process))
+          .isInstanceOf(BusyException.class);
+    }
+    writer.close();
+    writer.close();
+    assertThat(storage.list(RecordSamples.DIR)).containsExactly(RecordSamples.FILE);
+    assertThatThrownBy(() -> writer.append(new byte[1])).isInstanceOf(ClosedException.class);
+    assertThatThrownBy(writer::flush).isInstanceOf(ClosedException.class);
+    assertThatThrownBy(() -> RecordSamples.writer(storage).create())
+        .isInstanceOf(ConflictException.class);
+    assertThat(storage.list(RecordSamples.DIR)).containsExactly(RecordSamples.FILE);
+    RecordReader reader = RecordSamples.reader(storage).open();
+    assertThat(reader.next()).isFalse();
+    assertThatThrownBy(reader::number).isInstanceOf(IllegalStateException.class);
+    reader.close();
+    reader.close();
+    assertThatThrownBy(reader::next).isInstanceOf(ClosedException.class);
+  }
+
+  /** Readers see what was flushed, while the writer goes on; and replacing leaves them alone. */
+  @Test
+  void readsWhileWriting() {
+    try (RecordWriter writer = RecordSamples.writer(storage).create()) {
+      writer.append(RecordSamples.bytes("one"));
+      writer.flush();
+      writer.append(RecordSamples.bytes("two"));
+      try (RecordReader reader = RecordSamples.reader(storage).acceptUnclosed().open()) {
+        assertThat(reader.count()).isEqualTo(1);
+        assertThat(RecordSamples.readAll(reader)).hasSize(1);
+      }
+      try (RecordReader reader = RecordSamples.reader(storage).open()) {
+        assertThat(reader.next()).isTrue();
+        assertThatThrownBy(reader::next)
+            .isInstanceOf(dev.varve.CorruptionException.class)
+            .hasMessageContaining("still being written");
+      }
+    }
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      try (RecordWriter writer = RecordSamples.writer(storage).replace()) {
+        writer.append(RecordSamples.bytes("other"));
+      }
+      assertThat(RecordSamples.readAll(reader)).hasSize(2);
+    }
+  }
+
+  @Test
+  void nothingIsAllocatedPerRecord(@TempDir Path dir) {
+    Path path = dir.resolve("f.vrec");
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment record = arena.allocate(100);
+      try (RecordWriter writer = RecordWriter.builder(path).create()) {
+        assertThat(AllocationMeter.bytesPerOperation(() -> writer.append(record))).isLessThan(1.0);
+      }
+      try (RecordReader reader = RecordReader.open(path)) {
+        double sequential =
+            AllocationMeter.bytesPerOperation(
+                () -> {
+                  if (!reader.next()) {
+                    reader.seek(0);
+                  }
+                  sum +=
+                      reader.memory().get(java.lang.foreign.ValueLayout.JAVA_BYTE, reader.offset());
+                });
+        assertThat(sequential).isLessThan(4.0);
+        reader.seek(0);
+        long count = reader.count();
+        Random random = new Random(1);
+        double byNumber =
+            AllocationMeter.bytesPerOperation(
+                () -> {
+                  reader.moveTo(random.nextLong(count));
+                  sum += reader.length();
+                });
+        assertThat(byNumber).isLessThan(1.0);
+      }
+    }
+    assertThat(Storage.real().list(dir)).containsExactly(path);
+  }
+
+  private long sum;
+}
