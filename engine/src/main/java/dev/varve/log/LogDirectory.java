@@ -175,12 +175,14 @@ final class LogDirectory {
   static StorageFile createSideFile(
       Storage storage, Path directory, Header header, Floor first, List<Path> created) {
     if (!header.kept()) {
-      StorageFile file = storage.open(directory.resolve(TEMPORARY), FileAccess.CREATE_NEW);
+      Path temporary = directory.resolve(TEMPORARY);
+      StorageFile file = storage.open(temporary, FileAccess.CREATE_NEW);
       try {
         file.write(0, header.encode());
         return file;
       } catch (Throwable e) {
         file.close();
+        remove(storage, temporary, e);
         throw e;
       }
     }
@@ -202,16 +204,20 @@ final class LogDirectory {
       storage.syncDirectory(directory);
       return storage.open(index, FileAccess.WRITE);
     } catch (Throwable e) {
-      for (Path path : List.of(fresh, index)) {
-        try {
-          if (storage.exists(path)) {
-            storage.delete(path);
-          }
-        } catch (VarveException second) {
-          e.addSuppressed(second);
-        }
-      }
+      remove(storage, fresh, e);
+      remove(storage, index, e);
       throw e;
+    }
+  }
+
+  /** Removes a file that was created in vain. */
+  private static void remove(Storage storage, Path path, Throwable failure) {
+    try {
+      if (storage.exists(path)) {
+        storage.delete(path);
+      }
+    } catch (VarveException second) {
+      failure.addSuppressed(second);
     }
   }
 

@@ -223,7 +223,11 @@ public final class ReplayLogBuilder {
         owner.credits(disk);
         return new ReplayLog(options, lock, index, disk, null, owner, false).started();
       } catch (Throwable e) {
-        file.close();
+        try (file) {
+          LogDirectory.removeFiles(storage, home);
+        } catch (VarveException second) {
+          e.addSuppressed(second);
+        }
         throw e;
       }
     } catch (Throwable e) {

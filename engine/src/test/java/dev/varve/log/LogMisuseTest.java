@@ -232,6 +232,33 @@ class LogMisuseTest {
     }
   }
 
+  /** Nothing is left of a log that could not be created in the end. */
+  @Test
+  void aFramingThatFailsAtOnce() {
+    for (boolean kept : new boolean[] {false, true}) {
+      AtomicInteger calls = new AtomicInteger();
+      TestFraming framing = new TestFraming();
+      SegmentFraming failing =
+          (SegmentFraming)
+              java.lang.reflect.Proxy.newProxyInstance(
+                  getClass().getClassLoader(),
+                  new Class<?>[] {SegmentFraming.class},
+                  (proxy, method, arguments) -> {
+                    if (method.getName().equals("header") && calls.incrementAndGet() == 2) {
+                      throw new IllegalStateException("as planned");
+                    }
+                    return method.invoke(framing, arguments);
+                  });
+      ReplayLogBuilder builder = builder(machine).framing(failing);
+      ReplayLogBuilder any = kept ? builder.kept() : builder;
+      assertThatThrownBy(any::create).isInstanceOf(IllegalStateException.class);
+      assertThat(machine.exists(LogScript.DIR)).isFalse();
+      try (ReplayLog log = any.create()) {
+        ReplayLogTest.fill(log, 0, 1);
+      }
+    }
+  }
+
   /** Many context frames at once are counted into the footer that is reserved. */
   @Test
   void theFooterOfManyContextFramesIsReserved() {

@@ -117,6 +117,34 @@ class LogRecoveryTest {
     }
   }
 
+  /** Of the first append only the announcement of its segment reached the disk. */
+  @Test
+  void aSegmentThatWasAnnouncedInVain() {
+    try (ReplayLog log = builder(machine).framing(new TestFraming()).kept().create()) {
+      long entries = floor(machine).length();
+      log.append(Batches.source(0, 100));
+      for (boolean sameBoot : new boolean[] {true, false}) {
+        for (boolean there : new boolean[] {true, false}) {
+          SimulatedStorage left = machine.killed();
+          left.bootId(sameBoot ? machine.bootId() : Optional.of(new UUID(9, 10).toString()));
+          try (StorageFile file = left.open(INDEX, FileAccess.WRITE)) {
+            file.truncate(entries + Entry.HEAD + 32 + Entry.TAIL);
+          }
+          Path segment = left.list(DIR).stream().filter(path -> isSegment(path)).findAny().get();
+          if (!there) {
+            left.delete(segment);
+          }
+          try (ReplayLog again = builder(left).framing(new TestFraming()).open()) {
+            assertThat(again.count()).isZero();
+            assertThat(again.statistics().segments()).isZero();
+            assertThat(again.statistics().diskBytes()).isEqualTo(entries);
+            assertThat(left.exists(segment)).isFalse();
+          }
+        }
+      }
+    }
+  }
+
   /** Power loss took headers and footers, and the recovery is killed at each of its effects. */
   @Test
   void headersAndFootersAreRestored() {
