@@ -3,7 +3,8 @@ package dev.varve.record;
 
 import static dev.varve.memory.Layouts.LE_INT_UNALIGNED;
 
-import dev.varve.VarveException;
+import dev.varve.CorruptionException;
+import dev.varve.record.compress.BlockCodec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -16,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * thread at a time.
  */
 final class DataBlock implements AutoCloseable {
-  private final @Nullable Codec[] codecs = new @Nullable Codec[Compression.values().length];
+  private final @Nullable BlockCodec[] codecs =
+      new @Nullable BlockCodec[Compression.values().length];
   private @Nullable Arena arena;
   private MemorySegment buffer = MemorySegment.NULL;
 
@@ -55,47 +57,52 @@ final class DataBlock implements AutoCloseable {
 
   /** Decompresses a block; returns what is wrong, or null. */
   @Nullable String openCompressed(Window window, long at, BlockHeader header) {
-    Codec codec = codec(header.codec);
+    BlockCodec codec = codec(header.codec);
     MemorySegment target = buffer(header.raw);
     long body = at + Format.UNIT;
-    boolean whole = true;
-    try {
-      if (header.isLarge()) {
-        long list = body + header.stored - 8L * header.pieces();
-        for (int i = 0; whole && i < header.pieces(); i++) {
-          long in = window.get(list + 8L * i, 4);
-          int stored = window.memory().get(LE_INT_UNALIGNED, in);
-          long length = BlockCheck.pieceLength(header, i);
-          MemorySegment piece = target.asSlice((long) i * Format.PIECE, length);
-          in = window.get(body, stored);
-          if (stored == length) {
-            MemorySegment.copy(window.memory(), in, piece, 0, length);
-          } else {
-            whole = codec.decompress(window.memory().asSlice(in, stored), piece) == length;
-          }
-          body += stored;
-        }
-      } else {
-        long in = window.get(body, header.stored);
-        MemorySegment source = window.memory().asSlice(in, header.stored);
-        whole = codec.decompress(source, target.asSlice(0, header.raw)) == header.raw;
+    if (!header.isLarge()) {
+      String problem =
+          decompress(codec, window, body, header.stored, target.asSlice(0, header.raw));
+      if (problem != null) {
+        return problem;
       }
-    } catch (VarveException e) {
-      throw e;
-    } catch (RuntimeException e) {
-      return "its compressed bytes cannot be decoded: " + e.getMessage();
     }
-    if (!whole) {
-      return "its compressed bytes have another length than it says";
+    for (int i = 0; header.isLarge() && i < header.pieces(); i++) {
+      long list = at + Format.UNIT + header.stored - 8L * header.pieces();
+      long in = window.get(list + 8L * i, 4);
+      int stored = window.memory().get(LE_INT_UNALIGNED, in);
+      long length = BlockCheck.pieceLength(header, i);
+      MemorySegment piece = target.asSlice((long) i * Format.PIECE, length);
+      if (stored == length) {
+        in = window.get(body, stored);
+        MemorySegment.copy(window.memory(), in, piece, 0, length);
+      } else {
+        String problem = decompress(codec, window, body, stored, piece);
+        if (problem != null) {
+          return problem;
+        }
+      }
+      body += stored;
     }
     openPlain(target, 0, header);
     return null;
   }
 
-  private Codec codec(int codec) {
-    Codec found = codecs[codec];
+  private static @Nullable String decompress(
+      BlockCodec codec, Window window, long at, long stored, MemorySegment target) {
+    long in = window.get(at, stored);
+    try {
+      codec.decompress(window.memory().asSlice(in, stored), target);
+      return null;
+    } catch (CorruptionException e) {
+      return "its compressed bytes cannot be decoded: " + e.getMessage();
+    }
+  }
+
+  private BlockCodec codec(int codec) {
+    BlockCodec found = codecs[codec];
     if (found == null) {
-      found = Codecs.of(codec);
+      found = Compression.of(codec).newCodec();
       codecs[codec] = found;
     }
     return found;

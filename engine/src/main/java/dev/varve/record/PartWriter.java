@@ -8,6 +8,7 @@ import dev.varve.VarveException;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import dev.varve.memory.Crc32c;
+import dev.varve.record.compress.BlockCodec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -192,9 +193,9 @@ final class PartWriter implements AutoCloseable {
   }
 
   private MemorySegment compress(MemorySegment piece) {
-    Codec codec = run.codec();
+    BlockCodec codec = run.codec();
     if (codec != null) {
-      int length = codec.compress(piece, run.compressed());
+      long length = codec.compress(piece, run.compressed());
       if (Run.isWorthwhile(length, piece.byteSize())) {
         return run.compressed().asSlice(0, length);
       }

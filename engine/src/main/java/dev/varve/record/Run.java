@@ -4,6 +4,7 @@ package dev.varve.record;
 import static dev.varve.memory.Layouts.LE_INT;
 
 import dev.varve.memory.Crc32c;
+import dev.varve.record.compress.BlockCodec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,7 @@ final class Run implements AutoCloseable {
   private final MemorySegment starts;
 
   private final MemorySegment compressed;
-  private final @Nullable Codec codec;
+  private final @Nullable BlockCodec codec;
   private final int codecId;
   private final Crc32c crc = new Crc32c();
   private long used;
@@ -40,19 +41,19 @@ final class Run implements AutoCloseable {
     long most = (long) blockSize + Format.LARGE + 8;
     memory = arena.allocate(FULL + 2L * Format.MAX_RAW, Format.UNIT);
     starts = scratchArena.allocate(most, 4);
-    codec = compression == Compression.NONE ? null : Codecs.of(compression.codec());
+    codec = compression == Compression.NONE ? null : compression.newCodec();
     codecId = compression.codec();
     compressed =
         codec == null
             ? MemorySegment.NULL
-            : scratchArena.allocate(codec.bound(Format.MAX_RAW), Format.UNIT);
+            : scratchArena.allocate(codec.compressBound(Format.MAX_RAW), Format.UNIT);
   }
 
   MemorySegment memory() {
     return memory;
   }
 
-  @Nullable Codec codec() {
+  @Nullable BlockCodec codec() {
     return codec;
   }
 
@@ -109,7 +110,7 @@ final class Run implements AutoCloseable {
     header.raw = at - body;
     header.stored = header.raw;
     if (codec != null) {
-      int length = codec.compress(memory.asSlice(body, header.raw), compressed);
+      long length = codec.compress(memory.asSlice(body, header.raw), compressed);
       if (isWorthwhile(length, header.raw)) {
         MemorySegment.copy(compressed, 0, memory, body, length);
         header.codec = codecId;
