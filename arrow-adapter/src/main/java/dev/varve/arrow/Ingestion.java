@@ -47,6 +47,10 @@ final class Ingestion {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private long wanted;
+
+  /** The first batch that somebody waits for, so that the others wake nobody. */
+  private long awaited = Long.MAX_VALUE;
+
   private @Nullable Thread thread;
   private boolean ended;
   private boolean closed;
@@ -140,6 +144,7 @@ final class Ingestion {
         if (left <= 0) {
           return false;
         }
+        awaited = Math.min(awaited, position);
         boolean unused = changed.await(left, TimeUnit.NANOSECONDS);
       }
     } finally {
@@ -249,7 +254,7 @@ final class Ingestion {
     try {
       append();
       pending = false;
-      signal();
+      appended();
     } catch (Throwable e) {
       refused(e);
     }
@@ -274,7 +279,9 @@ final class Ingestion {
     lock.lock();
     try {
       pulling = now;
-      changed.signalAll();
+      if (closed) {
+        changed.signalAll();
+      }
     } finally {
       lock.unlock();
     }
@@ -368,10 +375,14 @@ final class Ingestion {
     }
   }
 
-  private void signal() {
+  /** Wakes those who wait for what was appended; they say anew what they wait for. */
+  private void appended() {
     lock.lock();
     try {
-      changed.signalAll();
+      if (log.count() > awaited) {
+        awaited = Long.MAX_VALUE;
+        changed.signalAll();
+      }
     } finally {
       lock.unlock();
     }
@@ -379,7 +390,12 @@ final class Ingestion {
 
   /** Has waiters look whether they were cancelled. */
   void wake() {
-    signal();
+    lock.lock();
+    try {
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
   }
 
   private boolean isClosed() {

@@ -82,6 +82,11 @@ final class RealFile implements StorageFile {
 
   private @Nullable ByteBuffer[] views = new ByteBuffer[16];
 
+  /** The channel whose position is {@link #gathered}, if that is known. */
+  private @Nullable FileChannel gatheredBy;
+
+  private long gathered;
+
   private RealFile(
       Path path,
       FileAccess access,
@@ -498,7 +503,10 @@ final class RealFile implements StorageFile {
     boolean interrupted = Thread.interrupted();
     try {
       FileChannel current = channel;
-      current.position(position);
+      if (current != gatheredBy || position != gathered) {
+        current.position(position);
+      }
+      gatheredBy = null; // Until it is known how far this write came.
       int first = 0;
       for (long done = 0; done < bytes; ) {
         done += current.write(views, first, used - first);
@@ -506,6 +514,8 @@ final class RealFile implements StorageFile {
           first++;
         }
       }
+      gatheredBy = current;
+      gathered = position + bytes;
     } catch (ClosedChannelException e) {
       interrupted |= Thread.interrupted();
       checkUsable();

@@ -22,10 +22,12 @@ import java.util.concurrent.FutureTask;
 final class FrameWriter {
 
   /**
-   * How much is written at once. Smaller writes take longer, and so do larger ones, for which Linux
-   * looks for larger pieces of memory; see {@code docs/benchmarks.md}.
+   * How much is written at once; pieces also end at multiples of it in the file. Linux keeps each
+   * in a piece of memory of that size. Larger ones are written faster, but where memory that was
+   * not used for a while is reclaimed, mappings of them can be much slower to read; see {@code
+   * docs/benchmarks.md}.
    */
-  private static final int PIECE = 512 << 10;
+  private static final int PIECE = 64 << 10;
 
   /** From so many bytes on, another thread computes the checksums of a frame. */
   private static final int PARALLEL = 1 << 20;
@@ -82,9 +84,15 @@ final class FrameWriter {
   /** Writes memory that holds a frame, padding included. */
   void write(StorageFile file, long position, MemorySegment frame) {
     long length = frame.byteSize();
-    for (long done = 0; done < length; done += PIECE) {
-      file.write(position + done, frame.asSlice(done, Math.min(PIECE, length - done)));
+    for (long done = 0; done < length; ) {
+      long bytes = Math.min(toNextPiece(position + done), length - done);
+      file.write(position + done, frame.asSlice(done, bytes));
+      done += bytes;
     }
+  }
+
+  private static long toNextPiece(long position) {
+    return PIECE - position % PIECE;
   }
 
   /** Checksum of private memory. */
@@ -245,11 +253,11 @@ final class FrameWriter {
       for (long done = 0; done < end; ) {
         boolean isPadding = done >= lengths[part];
         long left = (isPadding ? end : lengths[part]) - done;
-        long bytes = Math.min(PIECE - gathered, left);
+        long bytes = Math.min(toNextPiece(written + gathered), left);
         gather[count++] = (isPadding ? ZEROS : direct[part]).asSlice(isPadding ? 0 : done, bytes);
         done += bytes;
         gathered += bytes;
-        if (gathered == PIECE) {
+        if ((written + gathered) % PIECE == 0) {
           writeGathered(file, written, count);
           written += gathered;
           gathered = 0;
@@ -291,7 +299,7 @@ final class FrameWriter {
       for (long done = 0; done < end; ) {
         boolean isPadding = done >= lengths[part];
         long left = (isPadding ? end : lengths[part]) - done;
-        long bytes = Math.min(PIECE - filled, left);
+        long bytes = Math.min(toNextPiece(written + filled), left);
         MemorySegment slice = staging.asSlice(filled, bytes);
         if (isPadding) {
           slice.fill((byte) 0);
@@ -301,7 +309,7 @@ final class FrameWriter {
         }
         done += bytes;
         filled += bytes;
-        if (filled == PIECE) {
+        if ((written + filled) % PIECE == 0) {
           file.write(written, staging.asSlice(0, filled));
           written += filled;
           filled = 0;

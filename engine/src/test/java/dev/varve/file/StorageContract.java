@@ -225,6 +225,23 @@ abstract class StorageContract {
     assertThat(sources).doesNotContainNull();
   }
 
+  /** Each goes where it is told, whatever was written or cut off since the one before. */
+  @Test
+  void gathersSegmentsInAnyOrder() {
+    StorageFile file = create("a", "..........");
+    MemorySegment[] sources = {text("ab"), text("c")};
+    file.write(0, sources, 2);
+    file.write(3, sources, 2);
+    file.write(8, text("xy"));
+    file.write(6, sources, 2);
+    assertThat(content(file)).isEqualTo("abcabcabcy");
+    file.truncate(4);
+    file.write(4, sources, 1);
+    file.write(1, sources, 2);
+    file.write(4, sources, 2);
+    assertThat(content(file)).isEqualTo("aabcabc");
+  }
+
   @Test
   void gathersMoreSegmentsThanOneCallTakes() {
     SplittableRandom random = new SplittableRandom(7);
