@@ -41,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * }
  * }
  */
-public final class RecordReader implements AutoCloseable {
+public final class RecordReader implements RecordCursor {
   private final Path path;
   private final StorageFile file;
   private final Window window;
@@ -148,6 +148,7 @@ public final class RecordReader implements AutoCloseable {
    * @throws dev.varve.StorageException if reading failed
    * @throws ClosedException if the reader is closed
    */
+  @Override
   public boolean next() {
     checkOpen();
     boolean follows = standing && upcoming == block.first + index + 1;
@@ -513,6 +514,7 @@ public final class RecordReader implements AutoCloseable {
    * @return 0 to 2^30 bytes
    * @throws IllegalStateException if the cursor stands on none
    */
+  @Override
   public long length() {
     checkStanding();
     return length;
@@ -525,6 +527,7 @@ public final class RecordReader implements AutoCloseable {
    * @return native memory, at least {@link #offset} plus {@link #length} bytes
    * @throws IllegalStateException if the cursor stands on none
    */
+  @Override
   public MemorySegment memory() {
     checkStanding();
     return block.memory;
@@ -536,6 +539,7 @@ public final class RecordReader implements AutoCloseable {
    * @return its offset in bytes
    * @throws IllegalStateException if the cursor stands on none
    */
+  @Override
   public long offset() {
     checkStanding();
     return at;
@@ -558,6 +562,7 @@ public final class RecordReader implements AutoCloseable {
    * @return a new array
    * @throws IllegalStateException if the cursor stands on none
    */
+  @Override
   public byte[] toArray() {
     return segment().toArray(ValueLayout.JAVA_BYTE);
   }
@@ -570,6 +575,7 @@ public final class RecordReader implements AutoCloseable {
    * @throws IndexOutOfBoundsException if it does not fit
    * @throws IllegalStateException if the cursor stands on none
    */
+  @Override
   public void copyTo(MemorySegment target, long targetOffset) {
     checkStanding();
     Objects.checkFromIndexSize(targetOffset, length, target.byteSize());
