@@ -152,6 +152,11 @@ final class BlockHeader {
     return (flags & LARGE) != 0;
   }
 
+  /** Returns the stride, or {@link DataBlock#LARGE}. */
+  int shape() {
+    return isLarge() ? DataBlock.LARGE : stride;
+  }
+
   boolean isClosing() {
     return kind == ROOT && (flags & CLOSING) != 0;
   }
@@ -163,6 +168,10 @@ final class BlockHeader {
 
   /** Returns how many entries the table of a data block has. */
   long tableEntries() {
+    return tableEntries(records, stride);
+  }
+
+  static long tableEntries(long records, int stride) {
     return (records + (1L << stride) - 1) >> stride;
   }
 

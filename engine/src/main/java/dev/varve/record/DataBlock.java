@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * thread at a time.
  */
 final class DataBlock implements AutoCloseable {
+  /** The shape of a block of one large record. */
+  static final int LARGE = 64;
+
   private final @Nullable BlockCodec[] codecs =
       new @Nullable BlockCodec[Compression.values().length];
   private @Nullable Arena arena;
@@ -45,14 +48,19 @@ final class DataBlock implements AutoCloseable {
     memory = MemorySegment.NULL;
   }
 
-  /** Shows a plain block whose body stands in memory. */
-  void openPlain(MemorySegment newMemory, long body, BlockHeader header) {
+  /**
+   * Shows a plain block whose body stands in memory.
+   *
+   * @param shape the stride of its table, or {@link #LARGE}
+   * @param raw the length of its frames and table, or of its one record
+   */
+  void openPlain(MemorySegment newMemory, long body, long newRecords, int shape, long raw) {
     memory = newMemory;
-    records = header.records;
-    stride = header.stride;
-    large = header.isLarge();
+    records = newRecords;
+    stride = shape;
+    large = shape == LARGE;
     begin = body;
-    end = body + header.raw - (large ? 0 : 4 * header.tableEntries());
+    end = body + raw - (large ? 0 : 4 * BlockHeader.tableEntries(records, stride));
   }
 
   /** Decompresses a block; returns what is wrong, or null. */
@@ -84,7 +92,7 @@ final class DataBlock implements AutoCloseable {
       }
       body += stored;
     }
-    openPlain(target, 0, header);
+    openPlain(target, 0, header.records, header.shape(), header.raw);
     return null;
   }
 

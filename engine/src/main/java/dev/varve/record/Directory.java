@@ -3,7 +3,6 @@ package dev.varve.record;
 
 import dev.varve.memory.Crc32c;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -14,13 +13,14 @@ final class Directory {
   private final List<Part> parts;
   private final long count;
 
-  /** Which blocks were verified. */
-  final BitSet verified = new BitSet();
+  /** For each plain block that was verified 1 more than its shape, else 0. */
+  private final byte[] shapes;
 
   private Directory(IndexEntries entries, List<Part> parts, long count) {
     this.entries = entries;
     this.parts = parts;
     this.count = count;
+    this.shapes = new byte[entries.size()];
   }
 
   IndexEntries entries() {
@@ -30,6 +30,34 @@ final class Directory {
   /** Returns how many numbers are taken. */
   long count() {
     return count;
+  }
+
+  boolean isVerified(int entry) {
+    return shapes[entry] != 0;
+  }
+
+  /** Whether the entry says of a plain block what the block says itself. */
+  boolean agrees(int entry, BlockHeader header) {
+    return entries.records(entry) == header.records && entries.stored(entry) == header.stored;
+  }
+
+  /** Notes that a plain block was verified, and its shape. */
+  void verified(int entry, int shape) {
+    shapes[entry] = (byte) (shape + 1);
+  }
+
+  int shape(int entry) {
+    return shapes[entry] - 1;
+  }
+
+  /** Returns the length of the frames and the table of a verified plain block, or of its record. */
+  long raw(int entry) {
+    long stored = entries.stored(entry);
+    if (shape(entry) != DataBlock.LARGE) {
+      return stored;
+    }
+    long piece = Format.PIECE + 8L; // With its place in the list.
+    return stored - 8 * ((stored + piece - 1) / piece);
   }
 
   /** Returns the part that an offset in the file is in. */

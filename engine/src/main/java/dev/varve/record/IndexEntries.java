@@ -40,6 +40,11 @@ final class IndexEntries {
     return Integer.toUnsignedLong(counts[i]);
   }
 
+  /** Returns the number behind the last record. */
+  long end(int i) {
+    return first(i) + records(i);
+  }
+
   long stored(int i) {
     return Integer.toUnsignedLong(stored[i]);
   }

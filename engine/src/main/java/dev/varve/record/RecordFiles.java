@@ -82,7 +82,7 @@ public final class RecordFiles {
       return null;
     }
     long in = window.get(walk.at() + Format.UNIT, header.stored);
-    block.openPlain(window.memory(), in, header);
+    block.openPlain(window.memory(), in, header.records, header.shape(), header.raw);
     return block.problem();
   }
 

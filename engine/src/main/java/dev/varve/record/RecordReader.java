@@ -4,8 +4,6 @@ package dev.varve.record;
 import dev.varve.ClosedException;
 import dev.varve.NotFoundException;
 import dev.varve.file.FileAccess;
-import dev.varve.file.MapAccess;
-import dev.varve.file.Mapping;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import java.lang.foreign.MemorySegment;
@@ -15,7 +13,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a record file: a cursor that moves forwards, backwards and to any record, over the file as
@@ -43,16 +40,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RecordReader implements RecordCursor {
   private final Path path;
-  private final StorageFile file;
-  private final Window window;
-  private final List<Chain.Link> links;
-  private final OnDamage onDamage;
-  private final boolean unclosed;
-  private final Walk walk;
-  private final Map<String, byte[]> metadata;
-  private final DataBlock block = new DataBlock();
-  private @Nullable Directory directory;
-  private @Nullable Mapping mapping;
+  private final BlockCursor blocks;
+  private final DataBlock block;
   private boolean closed;
 
   /** Records outside of this range are not come to. */
@@ -65,7 +54,7 @@ public final class RecordReader implements RecordCursor {
 
   private long preceding = -1;
 
-  /** Whether the walk goes on behind the block. */
+  /** Whether the next block is the one behind the open one. */
   private boolean positioned = true;
 
   /** Whether the cursor stands on a record. */
@@ -76,26 +65,11 @@ public final class RecordReader implements RecordCursor {
   private long length;
   private long records;
   private long recordBytes;
-  private long blocksVerified;
-  private long blocksMapped;
 
-  private RecordReader(
-      Path path, StorageFile file, Window window, OnDamage onDamage, boolean unclosed) {
+  private RecordReader(Path path, BlockCursor blocks) {
     this.path = path;
-    this.file = file;
-    this.window = window;
-    this.onDamage = onDamage;
-    this.unclosed = unclosed;
-    this.links = Chain.find(window);
-    this.walk = new Walk(window, links, onDamage, unclosed, Walk.Depth.BODIES);
-    walk.start();
-    this.metadata = walk.parts().isEmpty() ? Map.of() : walk.parts().getFirst().metadata();
-    walk.restart();
-    if (!links.isEmpty()) {
-      try (Window own = new Window(file, window.size())) {
-        this.directory = Directory.of(own, links);
-      }
-    }
+    this.blocks = blocks;
+    this.block = blocks.block;
   }
 
   /**
@@ -127,7 +101,7 @@ public final class RecordReader implements RecordCursor {
     RecordReader reader = null;
     try {
       window = new Window(file, file.size(), true);
-      reader = new RecordReader(path, file, window, onDamage, unclosed);
+      reader = new RecordReader(path, new BlockCursor(file, window, onDamage, unclosed));
       return reader;
     } finally {
       if (reader == null) {
@@ -204,7 +178,7 @@ public final class RecordReader implements RecordCursor {
   private boolean stand(long frame, long wanted) {
     long found = block.length(frame);
     if (found < 0) {
-      walk.damage(block.records - wanted, "frame " + wanted + " does not lie within its block");
+      blocks.damage(block.records - wanted, "frame " + wanted + " does not lie within its block");
       return false;
     }
     index = wanted;
@@ -221,147 +195,32 @@ public final class RecordReader implements RecordCursor {
   /** Opens the block of the upcoming record, or the first one behind it. */
   private boolean nextBlock() {
     if (!positioned) {
-      position(upcoming);
+      positioned = true;
+      blocks.seek(upcoming);
     }
-    while (openNext()) {
+    while (blocks.next()) {
       if (block.first + block.records > upcoming) {
         upcoming = Math.max(upcoming, block.first);
         return true;
       }
     }
-    upcoming = Math.max(upcoming, walk.next());
+    upcoming = Math.max(upcoming, blocks.nextNumber());
     return false;
   }
 
   /** Opens the block of the preceding record, or the last one before it. */
   private boolean previousBlock() {
-    Directory known = directory();
-    IndexEntries entries = known.entries();
+    IndexEntries entries = blocks.directory().entries();
     int e = entries.floor(preceding);
     if (e < 0) {
       return false;
     }
-    long offset = entries.offset(e);
-    long first = entries.first(e);
-    preceding = Math.min(preceding, first + entries.records(e) - 1);
-    walk.moveTo(known.part(offset), offset, first);
-    block.clear();
-    if (!openNext() || block.offset != offset) {
-      preceding = first - 1;
-      block.clear();
+    preceding = Math.min(preceding, entries.end(e) - 1);
+    if (!blocks.open(e)) {
+      preceding = entries.first(e) - 1;
     }
     positioned = true;
     return true;
-  }
-
-  private void position(long number) {
-    positioned = true;
-    block.clear();
-    Directory known = directory();
-    IndexEntries entries = known.entries();
-    int e = entries.floor(number);
-    if (number == 0 || e < 0) {
-      walk.restart();
-      return;
-    }
-    long offset = entries.offset(e);
-    long first = entries.first(e);
-    Part part = known.part(offset);
-    if (number < first + entries.records(e)) {
-      window.get(
-          offset, Math.min(Math.min(entries.length(e), Format.MAX_RAW), window.size() - offset));
-      walk.moveTo(part, offset, first);
-    } else if (e + 1 < entries.size()) {
-      walk.moveTo(known.part(entries.offset(e + 1)), entries.offset(e + 1), entries.first(e + 1));
-    } else {
-      walk.moveTo(part, offset + entries.length(e), first + entries.records(e));
-    }
-  }
-
-  /** Opens the block that the walk comes to next. */
-  private boolean openNext() {
-    while (true) {
-      Directory known = directory;
-      int entry = known == null ? -1 : known.entries().at(walk.place());
-      if (known != null && entry >= 0 && known.verified.get(entry) && openMapped(entry)) {
-        return true;
-      }
-      block.clear();
-      if (!walk.advance()) {
-        return false;
-      }
-      String problem = openVerified();
-      if (problem == null) {
-        return true;
-      }
-      walk.damage(walk.header.records, problem);
-    }
-  }
-
-  private @Nullable String openVerified() {
-    BlockHeader header = walk.header;
-    blocksVerified++;
-    block.offset = walk.at();
-    if (header.codec != Format.PLAIN) {
-      String problem = block.openCompressed(window, walk.at(), header);
-      if (problem != null) {
-        block.clear();
-        return problem;
-      }
-    } else if (header.isLarge()) {
-      block.openPlain(mapped(), walk.at() + Format.UNIT, header);
-    } else {
-      long in = window.get(walk.at() + Format.UNIT, header.stored);
-      block.openPlain(window.memory(), in, header);
-    }
-    block.first = walk.part().before() + header.first;
-    if (directory != null && header.codec == Format.PLAIN) {
-      int entry = directory.entries().at(walk.at());
-      if (entry >= 0) {
-        directory.verified.set(entry);
-      }
-    }
-    return null;
-  }
-
-  private boolean openMapped(int entry) {
-    IndexEntries entries = directory().entries();
-    MemorySegment memory = mapped();
-    long place = walk.place();
-    BlockHeader header = walk.header;
-    header.readFields(memory, place);
-    if (header.kind != BlockHeader.DATA
-        || header.codec != Format.PLAIN
-        || header.length() != entries.length(entry)
-        || header.problem() != null) {
-      return false;
-    }
-    Part part = directory().part(place);
-    walk.moveTo(part, place, entries.first(entry));
-    walk.pass(header);
-    block.offset = place;
-    block.openPlain(memory, place + Format.UNIT, header);
-    block.first = entries.first(entry);
-    blocksMapped++;
-    return true;
-  }
-
-  private MemorySegment mapped() {
-    if (mapping == null) {
-      mapping = file.map(0, window.size(), MapAccess.READ_ONLY);
-    }
-    return mapping.segment();
-  }
-
-  private Directory directory() {
-    Directory known = directory;
-    if (known == null) {
-      try (Window own = new Window(file, window.size())) {
-        known = Directory.of(new Walk(own, links, onDamage, unclosed, Walk.Depth.HEADERS));
-      }
-      directory = known;
-    }
-    return known;
   }
 
   /**
@@ -379,7 +238,7 @@ public final class RecordReader implements RecordCursor {
     if (number != 0) {
       checkNumber(number, count());
     }
-    directory();
+    blocks.directory();
     standing = false;
     upcoming = number;
     preceding = number - 1;
@@ -404,7 +263,7 @@ public final class RecordReader implements RecordCursor {
    */
   public void seek(RecordPosition position) {
     checkOpen();
-    IndexEntries entries = directory().entries();
+    IndexEntries entries = blocks.directory().entries();
     int e = entries.at(position.block());
     if (e < 0 || position.index() >= entries.records(e)) {
       throw new NotFoundException(
@@ -476,14 +335,7 @@ public final class RecordReader implements RecordCursor {
    */
   public long count() {
     checkOpen();
-    if (links.isEmpty()) {
-      return directory().count();
-    }
-    long count = 0;
-    for (Chain.Link link : links) {
-      count += link.records();
-    }
-    return count;
+    return blocks.count();
   }
 
   /**
@@ -589,7 +441,7 @@ public final class RecordReader implements RecordCursor {
    */
   public Map<String, byte[]> metadata() {
     Map<String, byte[]> copy = new LinkedHashMap<>();
-    metadata.forEach((key, value) -> copy.put(key, value.clone()));
+    blocks.metadata().forEach((key, value) -> copy.put(key, value.clone()));
     return copy;
   }
 
@@ -599,7 +451,7 @@ public final class RecordReader implements RecordCursor {
    * @return the damaged regions that the cursor came past, in order; empty unless damage is skipped
    */
   public List<SkippedRegion> skipped() {
-    return walk.regions();
+    return blocks.regions();
   }
 
   /**
@@ -609,11 +461,16 @@ public final class RecordReader implements RecordCursor {
    */
   public RecordReaderStatistics statistics() {
     long lost = 0;
-    for (SkippedRegion region : walk.regions()) {
+    for (SkippedRegion region : blocks.regions()) {
       lost += Math.max(0, region.records());
     }
     return new RecordReaderStatistics(
-        records, recordBytes, blocksVerified, blocksMapped, walk.regions().size(), lost);
+        records,
+        recordBytes,
+        blocks.blocksVerified(),
+        blocks.blocksMapped(),
+        blocks.regions().size(),
+        lost);
   }
 
   private void checkOpen() {
@@ -638,11 +495,6 @@ public final class RecordReader implements RecordCursor {
     }
     closed = true;
     standing = false;
-    block.close();
-    window.close();
-    if (mapping != null) {
-      mapping.close();
-    }
-    file.close();
+    blocks.close();
   }
 }

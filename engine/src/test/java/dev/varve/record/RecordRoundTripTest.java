@@ -298,8 +298,40 @@ class RecordRoundTripTest {
     }
   }
 
+  /** Blocks that were verified are read in the mapped file, by what is remembered of them. */
   @Test
-  void nothingIsAllocatedPerRecordInOrder(@TempDir Path dir) {
+  void verifiedBlocksAreReadInPlace() {
+    int piece = 1 << 20;
+    int[] lengths = {
+      3, 300_000, piece, 0, piece + 1, 2 * piece, 5, 70_000, 70_001, 3 * piece - 1, 9
+    };
+    try (RecordWriter writer = RecordSamples.writer(storage).create()) {
+      for (int i = 0; i < lengths.length; i++) {
+        writer.append(RecordSamples.random(i, lengths[i]));
+      }
+    }
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      List<byte[]> first = RecordSamples.readAll(reader);
+      long verified = reader.statistics().blocksVerified();
+      long mapped = reader.statistics().blocksMapped();
+      reader.seek(0);
+      List<byte[]> second = RecordSamples.readAll(reader);
+      for (int i = 0; i < lengths.length; i++) {
+        byte[] expected = RecordSamples.random(i, lengths[i]);
+        assertThat(first.get(i)).isEqualTo(expected);
+        assertThat(second.get(i)).isEqualTo(expected);
+        int k = lengths.length - 1 - i;
+        assertThat(reader.moveTo(k)).isTrue();
+        assertThat(reader.toArray()).isEqualTo(RecordSamples.random(k, lengths[k]));
+      }
+      assertThat(reader.previous()).isFalse();
+      assertThat(reader.statistics().blocksVerified()).isEqualTo(verified);
+      assertThat(reader.statistics().blocksMapped()).isGreaterThan(mapped + verified);
+    }
+  }
+
+  @Test
+  void nothingIsAllocatedPerRecord(@TempDir Path dir) {
     Path path = dir.resolve("f.vrec");
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment record = arena.allocate(100);
@@ -317,6 +349,14 @@ class RecordRoundTripTest {
                       reader.memory().get(java.lang.foreign.ValueLayout.JAVA_BYTE, reader.offset());
                 });
         assertThat(sequential).isLessThan(4.0);
+        long[] next = new long[1];
+        double byNumber =
+            AllocationMeter.bytesPerOperation(
+                () -> {
+                  next[0] = (next[0] + 7_919) % reader.count();
+                  sum += reader.moveTo(next[0]) ? reader.length() : 0;
+                });
+        assertThat(byNumber).isLessThan(1.0);
       }
     }
     assertThat(Storage.real().list(dir)).containsExactly(path);
