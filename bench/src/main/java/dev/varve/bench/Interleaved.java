@@ -30,7 +30,7 @@ import org.apache.arrow.vector.ipc.ArrowReader;
  * <p>JMH runs one benchmark after the other, minutes apart; on a machine that others use, ratios of
  * such figures say little. Here they come from rounds of well under a minute.
  *
- * <pre>bench/run interleaved touch|sum|ingest|blocked|seam|formats|all [ROUNDS]</pre>
+ * <pre>bench/run interleaved touch|sum|ingest|blocked|seam|formats|append|read|all [ROUNDS]</pre>
  */
 public final class Interleaved {
 
@@ -52,7 +52,8 @@ public final class Interleaved {
   public static void main(String[] args) throws Exception {
     String which = args.length > 0 ? args[0] : "all";
     int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 0;
-    List<String> all = List.of("touch", "sum", "ingest", "blocked", "seam", "formats");
+    List<String> all =
+        List.of("touch", "sum", "ingest", "blocked", "seam", "formats", "append", "read");
     Interleaved interleaved = new Interleaved(rounds);
     for (String each : which.equals("all") ? all : Arrays.asList(which.split(",", -1))) {
       switch (each) {
@@ -62,6 +63,8 @@ public final class Interleaved {
         case "blocked" -> interleaved.blocked();
         case "seam" -> interleaved.seam();
         case "formats" -> interleaved.formats();
+        case "append" -> interleaved.append();
+        case "read" -> interleaved.read();
         default -> throw new IllegalArgumentException(each + " is none of " + all);
       }
     }
@@ -284,6 +287,20 @@ public final class Interleaved {
               Rounds.timed("ZSTD, 2 of 8 columns", () -> cache(zstd, two, Sums.BUFFERS))));
     }
     finish(rounds, "formats");
+  }
+
+  /** Writing record files. */
+  private void append() throws Exception {
+    Rounds rounds = rounds(1, 7);
+    new Records(Dataset.directory()).append(rounds);
+    finish(rounds, "append");
+  }
+
+  /** Reading record files. */
+  private void read() throws Exception {
+    Rounds rounds = rounds(2, 9);
+    new Records(Dataset.directory()).read(rounds);
+    finish(rounds, "read");
   }
 
   private static long together(StreamCache cache) throws Exception {
