@@ -33,9 +33,10 @@ final class IteratorCursor implements RecordCursor {
     }
     byte[] record = records.next();
     if (record.length > memory.byteSize()) {
+      Arena larger = Arena.ofShared();
+      memory = larger.allocate(Math.max(record.length, 2 * SMALLEST), 8);
       arena.close();
-      arena = Arena.ofShared();
-      memory = arena.allocate(Math.max(record.length, 2 * SMALLEST), 8);
+      arena = larger;
     }
     MemorySegment.copy(record, 0, memory, ValueLayout.JAVA_BYTE, 0, record.length);
     length = record.length;
