@@ -50,6 +50,6 @@ final class NewFile {
         storage.delete(fresh);
       }
     }
-    return new WriterState(0, 0, id, 1, end, end, 0, new IndexWriter());
+    return new WriterState(0, 0, id, 1, end, end, end, 0, new IndexWriter());
   }
 }

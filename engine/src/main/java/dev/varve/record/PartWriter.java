@@ -4,6 +4,7 @@ package dev.varve.record;
 import static dev.varve.memory.Layouts.LE_INT;
 
 import dev.varve.PoisonedException;
+import dev.varve.StorageException;
 import dev.varve.VarveException;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -27,7 +28,9 @@ final class PartWriter implements AutoCloseable {
   private final int blockSize;
   private final int largeLimit;
   private final int codecId;
+  private final int liveBytes;
   private final long base;
+  private final long before;
   private final IndexWriter index;
   private final BlockHeader header = new BlockHeader();
   private final Crc32c crc = new Crc32c();
@@ -43,8 +46,15 @@ final class PartWriter implements AutoCloseable {
   private long written;
   private long blocks;
   private boolean retry;
+  private boolean finished;
   private boolean nameSynced;
-  private @Nullable Throwable poison;
+  private @Nullable VarveException poison;
+
+  /** Where each record is published; null if none is. */
+  private @Nullable LiveFile live;
+
+  /** Where in the run of the live file the open block begins. */
+  private long liveBlock;
 
   PartWriter(Storage storage, StorageFile file, WriterState state, WriterOptions options) {
     this.storage = storage;
@@ -53,7 +63,9 @@ final class PartWriter implements AutoCloseable {
     this.blockSize = options.blockSize();
     this.largeLimit = options.largeLimit();
     this.codecId = options.compression().codec();
+    this.liveBytes = options.liveBytes();
     this.base = state.base();
+    this.before = state.before();
     this.index = state.index();
     this.sealed = state.end();
     this.durable = state.durable();
@@ -61,6 +73,20 @@ final class PartWriter implements AutoCloseable {
     this.written = blockFirst;
     header.id = state.id();
     header.epoch = state.epoch();
+  }
+
+  /** Publishes each record from now on, as a writer of a later epoch; nothing is pending. */
+  void publish(Path path, long epoch) {
+    int frames = liveBytes + blockSize + Math.min(largeLimit, Format.LARGE) + 8;
+    live =
+        LiveFile.create(
+            storage, path, header.id, epoch, frames, base + sealed, before + blockFirst);
+    live.durable(base + durable);
+  }
+
+  /** Sets the epoch of the blocks from now on. */
+  void epoch(long epoch) {
+    header.epoch = epoch;
   }
 
   /** Returns how many records the part has, those included that are only in memory. */
@@ -93,20 +119,50 @@ final class PartWriter implements AutoCloseable {
     if (run.frames() > blockSize) {
       finishBlock();
     }
-    if (run.used() >= Run.FULL) {
+    if (isRunFull()) {
       writeRun();
     }
-    run.append(record, offset, (int) length);
+    if (live == null) {
+      run.append(record, offset, (int) length);
+    } else {
+      publish(live, record, offset, (int) length);
+    }
+  }
+
+  private boolean isRunFull() {
+    return live == null ? run.used() >= Run.FULL : run.frames() == 0 && live.used() >= liveBytes;
+  }
+
+  private void publish(LiveFile to, MemorySegment record, long offset, int length) {
+    try {
+      to.append(record, offset, length);
+    } catch (StorageException e) {
+      throw poisoned(e);
+    }
+    run.note(length);
   }
 
   private void finishBlock() {
     if (run.records() > 0) {
+      takeFrames();
       prepare();
       int records = run.records();
       run.finishData(header);
       index.add(header.offset, header.first, records, header.stored);
       blockFirst += records;
       blocks++;
+    }
+  }
+
+  /** Gets the frames of the open block from where they were published. */
+  private void takeFrames() {
+    if (live != null) {
+      try {
+        live.copy(liveBlock, run.frames(), run.memory(), run.body());
+      } catch (StorageException e) {
+        throw poisoned(e);
+      }
+      liveBlock += run.frames();
     }
   }
 
@@ -128,12 +184,49 @@ final class PartWriter implements AutoCloseable {
   private void write() {
     if (run.used() > 0) {
       retry = true;
-      file.write(base + sealed, run.memory().asSlice(0, run.used()));
+      try {
+        file.write(base + sealed, run.memory().asSlice(0, run.used()));
+      } catch (VarveException e) {
+        tell(LiveLayout.FULL);
+        throw e;
+      }
       retry = false;
       sealed += run.used();
       run.clear();
+      endRun();
     }
     written = blockFirst;
+  }
+
+  /** Publishes that all is in the file, and where that ends. */
+  private void endRun() {
+    if (live != null) {
+      try {
+        live.endRun(base + sealed, before + blockFirst);
+        live.state(LiveLayout.OPEN);
+        liveBlock = 0;
+      } catch (StorageException e) {
+        throw poisoned(e);
+      }
+    }
+  }
+
+  /** Tells followers, as far as that is possible. */
+  private void tell(long state) {
+    if (live != null) {
+      try {
+        live.state(state);
+      } catch (StorageException e) {
+        poison = poison == null ? e : poison;
+      }
+    }
+  }
+
+  /** Refuses everything from now on. */
+  private VarveException poisoned(VarveException cause) {
+    poison = cause;
+    tell(LiveLayout.FAILED);
+    return cause;
   }
 
   private void buildIndex(boolean closing) {
@@ -153,6 +246,21 @@ final class PartWriter implements AutoCloseable {
 
   private void appendLarge(MemorySegment record, long offset, long length) {
     flush();
+    try {
+      writeLarge(record, offset, length);
+    } catch (VarveException e) {
+      tell(LiveLayout.FULL);
+      throw e;
+    }
+    sealed += header.length();
+    index.add(header.offset, header.first, 1, header.stored);
+    blockFirst++;
+    written = blockFirst;
+    blocks++;
+    endRun();
+  }
+
+  private void writeLarge(MemorySegment record, long offset, long length) {
     prepare();
     header.clear(BlockHeader.DATA);
     header.flags = BlockHeader.LARGE;
@@ -185,11 +293,6 @@ final class PartWriter implements AutoCloseable {
       header.write(list, 0, Format.BLOCK_MAGIC, crc);
       file.write(at, list.asSlice(0, Format.UNIT));
     }
-    sealed += header.length();
-    index.add(header.offset, header.first, 1, header.stored);
-    blockFirst++;
-    written = blockFirst;
-    blocks++;
   }
 
   private MemorySegment compress(MemorySegment piece) {
@@ -230,9 +333,11 @@ final class PartWriter implements AutoCloseable {
         nameSynced = true;
       }
       durable = sealed;
+      if (live != null) {
+        live.durable(base + durable);
+      }
     } catch (VarveException e) {
-      poison = e;
-      throw e;
+      throw poisoned(e);
     }
   }
 
@@ -251,6 +356,7 @@ final class PartWriter implements AutoCloseable {
     if (sync) {
       forceFile();
     }
+    finished = true;
   }
 
   private void checkHealthy() {
@@ -258,14 +364,26 @@ final class PartWriter implements AutoCloseable {
       throw new PoisonedException(
           "a sync of record file "
               + file.path()
-              + " failed, and what was written since the one before may be lost; close the writer"
-              + " and open the file again, which finds out",
+              + ", or what publishes its records, failed, and what was written since the last sync"
+              + " may be lost; close the writer and open the file again, which finds out",
           poison);
     }
   }
 
+  /** What was published and could not be written stays for the next writer. */
   @Override
   public void close() {
     run.close();
+    if (live != null) {
+      tell(finished ? LiveLayout.CLOSED : LiveLayout.FAILED);
+      try {
+        if (finished) {
+          live.delete();
+        }
+      } finally {
+        live.close();
+        live = null;
+      }
+    }
   }
 }

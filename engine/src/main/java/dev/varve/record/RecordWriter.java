@@ -19,7 +19,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A record is acknowledged when {@link #flush} or {@link #sync} returns: it is then in the file,
  * survives the death of the process, and readers that open the file find it. Until then it may be
- * in memory only. What survives power loss is said by {@link RecordWriterBuilder#durability}.
+ * in memory only. With {@link Acknowledge#EACH} it survives the death of the process, and
+ * followers see it, as soon as the append returns. What survives power loss
+ * is said by {@link RecordWriterBuilder#durability}, at either setting once it was flushed.
  *
  * <p>When the disk is full or a write fails, the call throws whose data could not be kept; nothing
  * that was appended before is lost, and the same bytes are written again by the next call. After a
@@ -93,19 +95,26 @@ public final class RecordWriter implements AutoCloseable {
     WriterLock lock = WriterLock.take(options.storage(), path);
     StorageFile file = null;
     RecordWriter writer = null;
+    boolean begun = false;
     try {
+      WriterState state;
       if (exists(options.storage(), path, mode)) {
         file = options.storage().open(path, FileAccess.WRITE);
         try (Recovery recovery = new Recovery(file)) {
-          writer = new RecordWriter(path, options, lock, file, recovery.recover());
+          state = recovery.recover();
         }
       } else {
-        WriterState state = NewFile.create(options.storage(), path, metadata, options.fileId());
+        state = NewFile.create(options.storage(), path, metadata, options.fileId());
         file = options.storage().open(path, FileAccess.WRITE);
-        writer = new RecordWriter(path, options, lock, file, state);
       }
+      writer = new RecordWriter(path, options, lock, file, state);
+      writer.begin(state, options.acknowledge());
+      begun = true;
     } finally {
-      if (writer == null) {
+      if (!begun) {
+        if (writer != null) {
+          writer.part.close();
+        }
         if (file != null) {
           file.close();
         }
@@ -116,6 +125,16 @@ public final class RecordWriter implements AutoCloseable {
       writer.timer.start();
     }
     return writer;
+  }
+
+  /** Takes over what a writer that died has published, and begins to publish. */
+  private void begin(WriterState state, Acknowledge acknowledge) {
+    long epoch = Salvage.into(part, storage, path, state);
+    if (acknowledge == Acknowledge.EACH) {
+      part.publish(path, epoch);
+    } else {
+      LiveFile.retire(storage, path);
+    }
   }
 
   private static boolean exists(Storage storage, Path path, Mode mode) {
@@ -302,8 +321,9 @@ public final class RecordWriter implements AutoCloseable {
    * Writes all records and an index, and closes the file; under ASYNC and SYNC all is durable then.
    * Closing again has no effect.
    *
-   * @throws dev.varve.FullException if the disk is full; records that were not flushed are lost,
-   *     and the file is closed all the same
+   * @throws dev.varve.FullException if the disk is full; records that were not acknowledged are
+   *     lost, those that were are taken over by the next writer, and the file is closed all the
+   *     same
    * @throws dev.varve.StorageException if a write or sync failed; likewise
    * @throws dev.varve.PoisonedException if a sync failed before; likewise
    */

@@ -20,6 +20,8 @@ public final class RecordWriterBuilder {
   private Compression compression = Compression.NONE;
   private int blockSize = 64 << 10;
   private int largeLimit = Format.LARGE;
+  private Acknowledge acknowledge = Acknowledge.ON_FLUSH;
+  private int liveBytes = Run.FULL;
   private boolean shared;
   private long fileId;
   private final Map<String, byte[]> metadata = new LinkedHashMap<>();
@@ -80,6 +82,18 @@ public final class RecordWriterBuilder {
   }
 
   /**
+   * When records are acknowledged. Default: {@link Acknowledge#ON_FLUSH}. With {@link
+   * Acknowledge#EACH} the writer keeps a file {@code NAME.live} of about 3 MiB while it is open.
+   *
+   * @param acknowledge when
+   * @return this builder
+   */
+  public RecordWriterBuilder acknowledge(Acknowledge acknowledge) {
+    this.acknowledge = Objects.requireNonNull(acknowledge, "acknowledge");
+    return this;
+  }
+
+  /**
    * Lets any number of threads use the writer, each call under a lock.
    *
    * @return this builder
@@ -119,6 +133,12 @@ public final class RecordWriterBuilder {
     return this;
   }
 
+  /** Ends runs of published records earlier, for tests. */
+  RecordWriterBuilder liveBytes(int bytes) {
+    this.liveBytes = bytes;
+    return this;
+  }
+
   /** Sets the id of a new file, for tests. */
   RecordWriterBuilder fileId(long id) {
     this.fileId = id;
@@ -133,6 +153,9 @@ public final class RecordWriterBuilder {
    * @throws dev.varve.BusyException if another writer has it open
    * @throws IllegalArgumentException if the metadata is too large
    * @throws IllegalStateException if the compression is not possible in this JVM
+   * @throws dev.varve.FullException if the disk is full
+   * @throws dev.varve.UnavailableException if each record is to be acknowledged and the operating
+   *     system does not tell one boot from another
    */
   public RecordWriter create() {
     return RecordWriter.open(path, options(), RecordWriter.Mode.CREATE);
@@ -145,6 +168,9 @@ public final class RecordWriterBuilder {
    * @throws dev.varve.BusyException if another writer has it open
    * @throws IllegalArgumentException if the metadata is too large
    * @throws IllegalStateException if the compression is not possible in this JVM
+   * @throws dev.varve.FullException if the disk is full
+   * @throws dev.varve.UnavailableException if each record is to be acknowledged and the operating
+   *     system does not tell one boot from another
    */
   public RecordWriter replace() {
     return RecordWriter.open(path, options(), RecordWriter.Mode.REPLACE);
@@ -160,6 +186,9 @@ public final class RecordWriterBuilder {
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws IllegalArgumentException if the metadata is too large
    * @throws IllegalStateException if the compression is not possible in this JVM
+   * @throws dev.varve.FullException if the disk is full
+   * @throws dev.varve.UnavailableException if each record is to be acknowledged and the operating
+   *     system does not tell one boot from another
    */
   public RecordWriter append() {
     return RecordWriter.open(path, options(), RecordWriter.Mode.APPEND);
@@ -172,6 +201,8 @@ public final class RecordWriterBuilder {
         compression,
         blockSize,
         largeLimit,
+        acknowledge,
+        liveBytes,
         shared,
         new LinkedHashMap<>(metadata),
         fileId);

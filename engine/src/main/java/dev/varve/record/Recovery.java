@@ -82,7 +82,7 @@ final class Recovery implements AutoCloseable {
     end = last.end() - last.base();
     writeAgain(last.base() + durable, last.end());
     return new WriterState(
-        last.base(), before, id, nextEpoch(epoch), end, end, root.records(), index);
+        last.base(), before, id, nextEpoch(epoch), end, end, end, root.records(), index);
   }
 
   /** Returns where to go on, with an index that is made anew. */
@@ -108,6 +108,7 @@ final class Recovery implements AutoCloseable {
     }
     long from = last.base() + durable;
     writeAgain(from, last.base() + end);
+    long whole = end;
     if (last.base() + end < size) {
       header.clear(BlockHeader.GAP);
       header.id = last.id();
@@ -123,7 +124,7 @@ final class Recovery implements AutoCloseable {
     }
     index.addLost(lost);
     return new WriterState(
-        last.base(), last.before(), last.id(), nextEpoch(epoch), end, end, records, index);
+        last.base(), last.before(), last.id(), nextEpoch(epoch), whole, end, end, records, index);
   }
 
   /** Goes over the headers, to the first that is not whole. */

@@ -202,11 +202,15 @@ final class Repair {
             Compression.NONE,
             Format.LARGE,
             Format.LARGE,
+            Acknowledge.ON_FLUSH,
+            Run.FULL,
             false,
             Map.of(),
             0);
     try (PartWriter writer = new PartWriter(storage, file, state, options)) {
+      Salvage.into(writer, storage, file.path(), state);
       writer.finish(true);
+      LiveFile.retire(storage, file.path());
       return state.before() + writer.records();
     }
   }

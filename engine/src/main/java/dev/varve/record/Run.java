@@ -85,13 +85,22 @@ final class Run implements AutoCloseable {
   /** Appends a frame to the open block. */
   void append(MemorySegment record, long offset, int length) {
     long at = used + Format.UNIT + frames;
-    long end = at + 4 + Format.up4(length);
-    memory.set(LE_INT, end - 4, 0);
+    memory.set(LE_INT, at + Format.up4(length), 0);
     memory.set(LE_INT, at, length);
     MemorySegment.copy(record, offset, memory, at + 4, length);
+    note(length);
+  }
+
+  /** Notes a frame of the open block that is put to {@link #body} before the block ends. */
+  void note(int length) {
     starts.setAtIndex(LE_INT, records, (int) frames);
     records++;
-    frames = end - used - Format.UNIT;
+    frames += 4 + Format.up4(length);
+  }
+
+  /** Returns where in the memory the frames of the open block begin. */
+  long body() {
+    return used + Format.UNIT;
   }
 
   /** Ends the open block. The header has id, offset, first number, durable end and epoch. */

@@ -13,6 +13,8 @@ import java.util.Map;
  * @param compression how blocks are stored
  * @param blockSize frames of more bytes end a block
  * @param largeLimit records of more bytes get a block of their own
+ * @param acknowledge whether each record is published at once
+ * @param liveBytes frames of more bytes end a run, where each record is published
  * @param shared whether several threads may write
  * @param metadata what a new file says of itself
  * @param fileId the id of a new file, or 0 for a random one
@@ -23,6 +25,8 @@ record WriterOptions(
     Compression compression,
     int blockSize,
     int largeLimit,
+    Acknowledge acknowledge,
+    int liveBytes,
     boolean shared,
     Map<String, byte[]> metadata,
     long fileId) {}

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+/** When a record is acknowledged: visible to readers and followers, and safe from process death. */
+public enum Acknowledge {
+  /**
+   * When {@link RecordWriter#flush} or {@link RecordWriter#sync} returns, or its megabyte of blocks
+   * was written before. Costs nothing.
+   */
+  ON_FLUSH,
+
+  /**
+   * When the append returns. The record is then in a small mapped file beside the record file,
+   * {@code NAME.live}, where followers in any process see it at once and from where the next writer
+   * takes it over if this process is killed. Readers that are no followers find it as with {@link
+   * #ON_FLUSH}.
+   */
+  EACH
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static dev.varve.memory.Layouts.LE_INT;
+import static dev.varve.memory.Layouts.LE_LONG;
+
+import dev.varve.memory.Crc32c;
+import dev.varve.memory.Layouts;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.nio.charset.StandardCharsets;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The file beside a record file through which each record is published.
+ *
+ * <pre>
+ * page 0:  0  8  magic              32  8  file id
+ *          8  4  version            40  4  epoch
+ *         12  4  slot bytes         44 80  boot identity, UTF-8, zero-padded
+ *         16 16  zero              124  4  checksum of 0 to 123
+ *        256  8  P: run &lt;&lt; 24 | bytes of frames published
+ *        384  8  S: end of what is written to the record file
+ *        512  8  durable end
+ *        640  8  state
+ * slot:    0  8  run                 64  frames of the run
+ *          8  8  S when it began
+ *         16  8  number of its first record
+ *         24  8  bytes of frames when it ended; -1 before
+ * </pre>
+ *
+ * <p>Run r is in slot r mod 2. P, S, durable end, state and the final length are written with
+ * release and read with acquire; the rest of a slot is read by copying, and P is read again behind
+ * the copy.
+ */
+final class LiveLayout {
+  static final int PAGE = 4096;
+  static final int HEADER = 128;
+  static final int VERSION = 1;
+  static final long MAGIC = 0x4556494c56524156L;
+
+  static final int P = 256;
+  static final int S = 384;
+  static final int DURABLE = 512;
+  static final int STATE = 640;
+
+  /** Length of the head of a slot. */
+  static final int SLOT = 64;
+
+  static final int RUN = 0;
+  static final int OFFSET = 8;
+  static final int FIRST = 16;
+  static final int FINAL = 24;
+
+  static final int MAX_SLOT = 4 << 20;
+
+  /** P has so many bits for the bytes that are used. */
+  static final int USED_BITS = 24;
+
+  static final long USED_MASK = (1L << USED_BITS) - 1;
+  static final long MAX_RUN = (1L << (64 - USED_BITS)) - 1;
+
+  /** The writer writes. */
+  static final long OPEN = 1;
+
+  /** Its last write failed, and it tries again with the next call. */
+  static final long FULL = 2;
+
+  /** All is written, and the record file is closed. */
+  static final long CLOSED = 3;
+
+  /** The writer can do nothing more; what is in the slot is for the next one. */
+  static final long FAILED = 4;
+
+  /** Another writer has taken over what was here. */
+  static final long SUPERSEDED = 5;
+
+  static final VarHandle LONG = LE_LONG.varHandle();
+  static final VarHandle INT = LE_INT.varHandle();
+
+  private static final int BOOT = 44;
+  private static final int BOOT_BYTES = 80;
+  private static final int CHECKSUM = 124;
+
+  private LiveLayout() {}
+
+  static long slotAt(long run, int slotBytes) {
+    return PAGE + (run & 1) * slotBytes;
+  }
+
+  static long fileBytes(int slotBytes) {
+    return PAGE + 2L * slotBytes;
+  }
+
+  static long run(long p) {
+    return p >>> USED_BITS;
+  }
+
+  static long used(long p) {
+    return p & USED_MASK;
+  }
+
+  static long word(long run, long used) {
+    return (run << USED_BITS) | used;
+  }
+
+  /** Writes the header to zeroed memory. */
+  static void write(
+      MemorySegment page, int slotBytes, long id, long epoch, String boot, Crc32c crc) {
+    page.set(LE_LONG, 0, MAGIC);
+    page.set(LE_INT, 8, VERSION);
+    page.set(LE_INT, 12, slotBytes);
+    page.set(LE_LONG, 32, id);
+    page.set(LE_INT, 40, (int) epoch);
+    byte[] text = bootBytes(boot);
+    MemorySegment.copy(text, 0, page, Layouts.BYTE, BOOT, text.length);
+    page.set(LE_INT, CHECKSUM, Format.checksum(crc, page, 0, CHECKSUM));
+  }
+
+  private static byte[] bootBytes(String boot) {
+    byte[] text = boot.getBytes(StandardCharsets.UTF_8);
+    if (text.length == 0 || text.length > BOOT_BYTES) {
+      throw new IllegalStateException(
+          "the identity of this boot has " + text.length + " bytes; expected 1 to " + BOOT_BYTES);
+    }
+    return text;
+  }
+
+  /** Tells whether a header in private memory is whole, and possible for a file of a length. */
+  static boolean isWhole(MemorySegment page, long fileBytes, Crc32c crc) {
+    if (page.get(LE_LONG, 0) != MAGIC
+        || page.get(LE_INT, 8) != VERSION
+        || page.get(LE_INT, CHECKSUM) != Format.checksum(crc, page, 0, CHECKSUM)) {
+      return false;
+    }
+    int slotBytes = slotBytes(page);
+    return slotBytes > SLOT
+        && slotBytes <= MAX_SLOT
+        && slotBytes % PAGE == 0
+        && fileBytes == fileBytes(slotBytes);
+  }
+
+  static int slotBytes(MemorySegment page) {
+    return page.get(LE_INT, 12);
+  }
+
+  static long id(MemorySegment page) {
+    return page.get(LE_LONG, 32);
+  }
+
+  static long epoch(MemorySegment page) {
+    return Integer.toUnsignedLong(page.get(LE_INT, 40));
+  }
+
+  static boolean isOfBoot(MemorySegment page, @Nullable String boot) {
+    if (boot == null) {
+      return false;
+    }
+    byte[] text = new byte[BOOT_BYTES];
+    byte[] wanted = bootBytes(boot);
+    System.arraycopy(wanted, 0, text, 0, wanted.length);
+    return page.asSlice(BOOT, BOOT_BYTES).mismatch(MemorySegment.ofArray(text)) < 0;
+  }
+}
