@@ -15,4 +15,5 @@ module dev.varve.engine {
   exports dev.varve.memory;
   exports dev.varve.record;
   exports dev.varve.record.disky;
+  exports dev.varve.record.tfrecord;
 }
