@@ -9,9 +9,39 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** Verifies and repairs whole record files. */
+/** Summarizes, verifies and repairs whole record files. */
 public final class RecordFiles {
   private RecordFiles() {}
+
+  /**
+   * Tells what the headers of a file say; changes nothing, and passes over what is damaged.
+   *
+   * @param path the file
+   * @return what they say
+   * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   * @throws dev.varve.StorageException if reading failed
+   */
+  public static RecordFileSummary summarize(Path path) {
+    return summarize(path, Storage.real());
+  }
+
+  /**
+   * Tells what the headers of a file of a storage say, as {@link #summarize(Path)}.
+   *
+   * @param path the file
+   * @param storage where it is
+   * @return what they say
+   * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   * @throws dev.varve.StorageException if reading failed
+   */
+  public static RecordFileSummary summarize(Path path, Storage storage) {
+    try (StorageFile file = storage.open(path, FileAccess.READ);
+        Window window = new Window(file, file.size())) {
+      return RecordFileSummary.of(window);
+    }
+  }
 
   /**
    * Reads a file completely and checks everything in it; changes nothing.
