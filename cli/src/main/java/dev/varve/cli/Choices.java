@@ -32,6 +32,34 @@ abstract class Choices<E extends Enum<E>> implements ITypeConverter<E>, Iterable
     }
   }
 
+  /** The compressions of record files. */
+  static final class OfRecordCompression extends Choices<dev.varve.record.Compression> {
+    OfRecordCompression() {
+      super(dev.varve.record.Compression.values());
+    }
+  }
+
+  /** The formats of files of records. */
+  static final class OfRecordFormat extends Choices<RecordFormat> {
+    OfRecordFormat() {
+      super(RecordFormat.values());
+    }
+  }
+
+  /** How records are printed. */
+  static final class OfRecordForm extends Choices<RecordForm> {
+    OfRecordForm() {
+      super(RecordForm.values());
+    }
+  }
+
+  /** How records are told apart in a stream. */
+  static final class OfInputForm extends Choices<RecordInput.Form> {
+    OfInputForm() {
+      super(RecordInput.Form.values());
+    }
+  }
+
   /** Returns how a value is written. */
   static String name(Enum<?> value) {
     return value.name().toLowerCase(Locale.ROOT).replace('_', '-');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.cli;
 
-/** The exit codes of the command, which {@code docs/guide-cli.md} documents. */
+/** The exit codes of the command, which its help and {@code docs/guide-records.md} list. */
 final class ExitCode {
   /** All went well. */
   static final int OK = 0;
@@ -26,6 +26,9 @@ final class ExitCode {
 
   /** The operating system refused, for want of permission or because a device failed. */
   static final int IO = 7;
+
+  /** The process lacks an optional library or an access that the JVM can be granted. */
+  static final int UNAVAILABLE = 8;
 
   /** Interrupted, as by SIGINT. */
   static final int INTERRUPTED = 130;

@@ -10,6 +10,7 @@ import dev.varve.NotFoundException;
 import dev.varve.PoisonedException;
 import dev.varve.SnapshotLostException;
 import dev.varve.StorageException;
+import dev.varve.UnavailableException;
 import dev.varve.arrow.UpstreamException;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -64,7 +65,7 @@ record Failure(int exitCode, String message) {
       case ClosedByInterruptException e -> interrupted();
       case CancellationException e -> interrupted();
       case NotFoundException e -> new Failure(ExitCode.NOT_FOUND, message);
-      case CorruptionException e -> new Failure(ExitCode.INVALID_INPUT, message);
+      case CorruptionException e -> new Failure(ExitCode.INVALID_INPUT, withOptions(message));
       case FormatVersionException e -> new Failure(ExitCode.INVALID_INPUT, message);
       case FullException e -> full(e);
       case OutOfMemoryException e ->
@@ -82,6 +83,7 @@ record Failure(int exitCode, String message) {
       case SnapshotLostException e -> new Failure(ExitCode.CONFLICT, message);
       case PoisonedException e -> new Failure(ExitCode.IO, message);
       case StorageException e -> new Failure(ExitCode.IO, message);
+      case UnavailableException e -> new Failure(ExitCode.UNAVAILABLE, message);
       case UncheckedIOException e -> null;
       case UpstreamException e ->
           e.getCause() == null ? new Failure(ExitCode.INVALID_INPUT, message) : null;
@@ -89,6 +91,13 @@ record Failure(int exitCode, String message) {
       case IOException e -> e.getCause() == null ? ofSystem(e) : null;
       default -> null;
     };
+  }
+
+  /** What a message calls by its name in Java has another one in the command. */
+  private static String withOptions(String message) {
+    return message
+        .replace("OnDamage.SKIP", "--skip-damage")
+        .replace("RecordFiles.repair", "'varve records repair'");
   }
 
   /** Who waits for a batch gets a copy of the exception, which says things twice. */

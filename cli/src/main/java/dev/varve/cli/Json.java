@@ -5,6 +5,9 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 
 /** Writes JSON. */
 final class Json {
@@ -16,5 +19,15 @@ final class Json {
   /** Returns a generator of UTF-8 that leaves the stream open. */
   static JsonGenerator to(PrintStream out) throws IOException {
     return FACTORY.createGenerator(out);
+  }
+
+  /** Writes bytes as a field {@code text} if they are UTF-8, else as {@code base64}. */
+  static void writeBytes(JsonGenerator json, byte[] bytes) throws IOException {
+    try {
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      json.writeStringField("text", text);
+    } catch (CharacterCodingException e) {
+      json.writeBinaryField("base64", bytes);
+    }
   }
 }

@@ -22,6 +22,7 @@ final class Progress implements AutoCloseable {
   private final boolean shown;
   private final PrintStream out;
   private final String task;
+  private final String unit;
   private final long begin = System.nanoTime();
   private @Nullable ProgressBar bar;
 
@@ -33,15 +34,28 @@ final class Progress implements AutoCloseable {
    * @param task its name
    */
   Progress(Streams streams, boolean quiet, String task) {
+    this(streams, quiet, task, "batches");
+  }
+
+  /**
+   * Begins a task.
+   *
+   * @param streams where it is shown, if the standard error is a terminal
+   * @param quiet whether it is not shown anyway
+   * @param task its name
+   * @param unit what is counted
+   */
+  Progress(Streams streams, boolean quiet, String task, String unit) {
     this.shown = streams.terminal() && !quiet;
     this.out = streams.err();
     this.task = task;
+    this.unit = unit;
   }
 
   /**
    * Shows how far the task is.
    *
-   * @param done the batches that are done
+   * @param done how much is done
    * @param all how many there are, or -1 where that is not known
    * @param detail what is being done
    */
@@ -55,7 +69,7 @@ final class Progress implements AutoCloseable {
           new ProgressBarBuilder()
               .setTaskName(task)
               .setInitialMax(all)
-              .setUnit(" batches", 1)
+              .setUnit(" " + unit, 1)
               .setStyle(ProgressBarStyle.ASCII)
               .clearDisplayOnFinish()
               .setConsumer(new ConsoleProgressBarConsumer(out, WIDTH))

@@ -24,7 +24,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Exit codes: 0 done, 1 defect, 2 wrong usage, 3 not found, 4 invalid input, 5 full, 6 in use or"
-          + " existing, 7 refused by the system, 130 interrupted, 141 broken pipe."
+          + " existing, 7 refused by the system, 8 library or access missing, 130 interrupted, 141 broken"
+          + " pipe."
     })
 public final class Varve implements Runnable {
   @Spec private CommandSpec spec;
@@ -72,13 +73,17 @@ public final class Varve implements Runnable {
   static CommandLine commandLine(Streams streams, Interruption interruption) {
     Varve varve = new Varve();
     Charset charset = streams.out().charset();
-    return new CommandLine(varve)
-        .addSubcommand(new ReplayCommand(streams, interruption))
-        .addSubcommand(new InspectCommand(streams))
-        .addSubcommand(new DeleteCommand(streams))
-        .addSubcommand(new CompletionCommand())
-        .addSubcommand(new HelpCommand())
-        .setOut(new PrintWriter(streams.out(), true, charset))
+    CommandLine records = new CommandLine(new RecordsCommand());
+    CommandLine line =
+        new CommandLine(varve)
+            .addSubcommand(new ReplayCommand(streams, interruption))
+            .addSubcommand(new InspectCommand(streams))
+            .addSubcommand(new DeleteCommand(streams))
+            .addSubcommand(records)
+            .addSubcommand(new CompletionCommand())
+            .addSubcommand(new HelpCommand());
+    RecordsCommand.addTo(records, streams);
+    return line.setOut(new PrintWriter(streams.out(), true, charset))
         .setErr(new PrintWriter(streams.err(), true, charset))
         .setUsageHelpWidth(100)
         .setParameterExceptionHandler(

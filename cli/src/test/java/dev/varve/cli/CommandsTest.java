@@ -19,7 +19,7 @@ class CommandsTest {
   @Test
   void helpIsEverywhere() {
     assertThat(CliRun.of("--help").ok().text())
-        .contains("replay", "inspect", "delete", "completion", "Exit codes:");
+        .contains("replay", "inspect", "delete", "records", "completion", "Exit codes:");
     for (String command : List.of("replay", "inspect", "delete", "completion")) {
       String help = CliRun.of(command, "--help").ok().text();
       assertThat(help).startsWith("Usage: varve " + command).contains("--debug", "Exit codes:");

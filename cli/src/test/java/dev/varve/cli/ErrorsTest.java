@@ -14,6 +14,7 @@ import dev.varve.FullException;
 import dev.varve.NotFoundException;
 import dev.varve.PoisonedException;
 import dev.varve.StorageException;
+import dev.varve.UnavailableException;
 import dev.varve.arrow.StreamCache;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -233,6 +234,8 @@ class ErrorsTest {
     assertThat(Failure.of(new ConflictException("x")).exitCode()).isEqualTo(ExitCode.CONFLICT);
     assertThat(Failure.of(new StorageException("x")).exitCode()).isEqualTo(ExitCode.IO);
     assertThat(Failure.of(new PoisonedException("x")).exitCode()).isEqualTo(ExitCode.IO);
+    assertThat(Failure.of(new UnavailableException("x")))
+        .isEqualTo(new Failure(ExitCode.UNAVAILABLE, "x"));
     assertThat(Failure.of(new AccessDeniedException("x")).exitCode()).isEqualTo(ExitCode.IO);
     assertThat(Failure.of(new AccessDeniedException("x")).message()).contains("permission denied");
     assertThat(Failure.of(new NoSuchFileException("x")).exitCode()).isEqualTo(ExitCode.NOT_FOUND);

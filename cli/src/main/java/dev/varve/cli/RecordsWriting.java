@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.cli;
+
+import dev.varve.UnavailableException;
+import dev.varve.record.Compression;
+import dev.varve.record.RecordWriter;
+import dev.varve.record.RecordWriterBuilder;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Options of the commands that write record files. */
+final class RecordsWriting {
+  @Spec(Spec.Target.MIXEE)
+  CommandSpec spec;
+
+  @Option(
+      names = "--compression",
+      paramLabel = "CODEC",
+      converter = Choices.OfRecordCompression.class,
+      completionCandidates = Choices.OfRecordCompression.class,
+      description = "How blocks are stored: none, lz4 or zstd (default none).")
+  @Nullable Compression compression;
+
+  @Option(
+      names = "--block-size",
+      paramLabel = "SIZE",
+      converter = Sizes.class,
+      description =
+          "Bytes of records after which a block ends, 4KiB to 512KiB (default 64KiB): what damage"
+              + " costs, and what is compressed together.")
+  @Nullable Long blockSize;
+
+  @Option(
+      names = "--metadata",
+      paramLabel = "KEY=VALUE",
+      description = "What a new file says of itself; may be given several times.")
+  Map<String, String> metadata = new LinkedHashMap<>();
+
+  /** Applies the options to a writer. */
+  RecordWriterBuilder apply(RecordWriterBuilder settings) {
+    if (compression != null) {
+      settings.compression(compression);
+    }
+    if (blockSize != null) {
+      try {
+        settings.blockSize(Math.toIntExact(blockSize));
+      } catch (IllegalArgumentException | ArithmeticException e) {
+        throw usage("--block-size is " + blockSize + " bytes, expected 4KiB to 512KiB");
+      }
+    }
+    metadata.forEach(settings::metadata);
+    return settings;
+  }
+
+  /** Opens a writer, and tells apart why that may fail. */
+  RecordWriter open(Path path, Function<RecordWriterBuilder, RecordWriter> opening) {
+    RecordWriterBuilder settings = apply(RecordWriter.builder(path));
+    try {
+      return opening.apply(settings);
+    } catch (IllegalArgumentException e) {
+      throw usage("--metadata: " + e.getMessage());
+    } catch (IllegalStateException e) {
+      throw new UnavailableException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  ParameterException usage(String message) {
+    return new ParameterException(spec.commandLine(), message);
+  }
+}
