@@ -19,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A record is acknowledged when {@link #flush} or {@link #sync} returns: it is then in the file,
  * survives the death of the process, and readers that open the file find it. Until then it may be
- * in memory only. With {@link Acknowledge#EACH} it survives the death of the process, and
- * followers see it, as soon as the append returns. What survives power loss
- * is said by {@link RecordWriterBuilder#durability}, at either setting once it was flushed.
+ * in memory only. With {@link Acknowledge#EACH} it survives the death of the process, and followers
+ * see it, as soon as the append returns. What survives power loss is said by {@link
+ * RecordWriterBuilder#durability}, at either setting once it was flushed.
  *
  * <p>When the disk is full or a write fails, the call throws whose data could not be kept; nothing
  * that was appended before is lost, and the same bytes are written again by the next call. After a
