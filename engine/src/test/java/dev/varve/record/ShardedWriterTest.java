@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What is appended to shards is in them, once, or its caller is told. */
-@Timeout(300)
+@Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ShardedWriterTest {
   private static final Path DIR = RecordSamples.DIR.resolve("deep/shards");
 
