@@ -47,6 +47,21 @@ record FileHeader(long id, long created, int metadataLength, int metadataChecksu
     to.set(LE_INT_UNALIGNED, at + 60, Format.checksum(crc, to, at, 60));
   }
 
+  /** Makes a header that was written say which place in a set its records have. */
+  static void writeSet(MemorySegment to, long at, long setId, long first, Crc32c crc) {
+    to.set(LE_LONG_UNALIGNED, at + 24, setId);
+    to.set(LE_LONG_UNALIGNED, at + 32, first);
+    to.set(LE_INT_UNALIGNED, at + 60, Format.checksum(crc, to, at, 60));
+  }
+
+  static long setId(MemorySegment from, long at) {
+    return from.get(LE_LONG_UNALIGNED, at + 24);
+  }
+
+  static long setFirst(MemorySegment from, long at) {
+    return from.get(LE_LONG_UNALIGNED, at + 32);
+  }
+
   static boolean hasMagic(MemorySegment from, long at) {
     return from.get(LE_LONG_UNALIGNED, at) == Format.FILE_MAGIC;
   }

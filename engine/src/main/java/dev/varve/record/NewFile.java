@@ -18,8 +18,9 @@ final class NewFile {
   private NewFile() {}
 
   /** Creates a file in place of one that may be there; the writer's lock is held. */
-  static WriterState create(Storage storage, Path path, byte[] metadata, long wantedId) {
-    long id = wantedId;
+  static WriterState create(Path path, byte[] metadata, WriterOptions options) {
+    Storage storage = options.storage();
+    long id = options.fileId();
     while (id == 0) {
       id = RANDOM.nextLong();
     }
@@ -39,6 +40,7 @@ final class NewFile {
         int checksum = Format.checksum(crc, bytes, Format.UNIT, padded);
         new FileHeader(id, storage.currentTimeMillis(), metadata.length, checksum)
             .write(bytes, 0, crc);
+        FileHeader.writeSet(bytes, 0, options.setId(), options.setFirst(), crc);
         file.write(0, bytes);
         file.sync();
         end = bytes.byteSize();

@@ -104,7 +104,7 @@ public final class RecordWriter implements AutoCloseable {
           state = recovery.recover();
         }
       } else {
-        state = NewFile.create(options.storage(), path, metadata, options.fileId());
+        state = NewFile.create(path, metadata, options);
         file = options.storage().open(path, FileAccess.WRITE);
       }
       writer = new RecordWriter(path, options, lock, file, state);

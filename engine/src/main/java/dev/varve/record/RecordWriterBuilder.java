@@ -24,6 +24,8 @@ public final class RecordWriterBuilder {
   private int liveBytes = Run.FULL;
   private boolean shared;
   private long fileId;
+  private long setId;
+  private long setFirst;
   private final Map<String, byte[]> metadata = new LinkedHashMap<>();
 
   RecordWriterBuilder(Path path) {
@@ -145,6 +147,13 @@ public final class RecordWriterBuilder {
     return this;
   }
 
+  /** Makes a new file one of a set, whose number of its first record there is given. */
+  RecordWriterBuilder set(long id, long first) {
+    this.setId = id;
+    this.setFirst = first;
+    return this;
+  }
+
   /**
    * Creates the file.
    *
@@ -205,6 +214,8 @@ public final class RecordWriterBuilder {
         liveBytes,
         shared,
         new LinkedHashMap<>(metadata),
-        fileId);
+        fileId,
+        setId,
+        setFirst);
   }
 }

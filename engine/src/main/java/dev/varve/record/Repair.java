@@ -175,7 +175,10 @@ final class Repair {
       }
       int checksum = Format.checksum(crc, bytes, Format.UNIT, padded);
       long created = keep ? 0 : FileHeader.read(bytes, 0, file.path(), part.base()).created();
+      long setId = keep ? 0 : FileHeader.setId(bytes, 0);
+      long setFirst = keep ? 0 : FileHeader.setFirst(bytes, 0);
       new FileHeader(part.id(), created, length, checksum).write(bytes, 0, crc);
+      FileHeader.writeSet(bytes, 0, setId, setFirst, crc);
       file.write(part.base(), bytes);
     }
   }
@@ -206,6 +209,8 @@ final class Repair {
             Run.FULL,
             false,
             Map.of(),
+            0,
+            0,
             0);
     try (PartWriter writer = new PartWriter(storage, file, state, options)) {
       Salvage.into(writer, storage, file.path(), state);

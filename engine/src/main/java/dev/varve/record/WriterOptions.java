@@ -18,6 +18,8 @@ import java.util.Map;
  * @param shared whether several threads may write
  * @param metadata what a new file says of itself
  * @param fileId the id of a new file, or 0 for a random one
+ * @param setId the id of the set that a new file is of, or 0
+ * @param setFirst the number in the set of its first record
  */
 record WriterOptions(
     Storage storage,
@@ -29,4 +31,6 @@ record WriterOptions(
     int liveBytes,
     boolean shared,
     Map<String, byte[]> metadata,
-    long fileId) {}
+    long fileId,
+    long setId,
+    long setFirst) {}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import dev.varve.file.Durability;
+import dev.varve.file.Storage;
+import java.nio.file.Path;
+
+/**
+ * The settings of a writer of a set.
+ *
+ * @param directory where the files are
+ * @param prefix how their names begin
+ * @param storage where the directory is
+ * @param durability what flushed records survive
+ * @param compression how blocks are stored
+ * @param blockSize frames of more bytes end a block
+ * @param maxFileBytes how long a file may get
+ * @param maxFileMillis how old a file may get that is written to
+ * @param keepFiles how many files are kept
+ * @param keepBytes how many bytes are kept
+ * @param keepMillis how long files are kept
+ */
+record RecordSetOptions(
+    Path directory,
+    String prefix,
+    Storage storage,
+    Durability durability,
+    Compression compression,
+    int blockSize,
+    long maxFileBytes,
+    long maxFileMillis,
+    long keepFiles,
+    long keepBytes,
+    long keepMillis) {}

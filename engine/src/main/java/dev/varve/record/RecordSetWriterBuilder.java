@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import dev.varve.file.Durability;
+import dev.varve.file.Storage;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+
+/** Settings of a {@link RecordSetWriter}. For one thread. */
+public final class RecordSetWriterBuilder {
+  private final Path directory;
+  private final String prefix;
+  private Storage storage = Storage.real();
+  private Durability durability = Durability.NONE;
+  private Compression compression = Compression.NONE;
+  private int blockSize = 64 << 10;
+  private long maxFileBytes = 1L << 30;
+  private long maxFileMillis = Long.MAX_VALUE;
+  private long keepFiles = Long.MAX_VALUE;
+  private long keepBytes = Long.MAX_VALUE;
+  private long keepMillis = Long.MAX_VALUE;
+
+  RecordSetWriterBuilder(Path directory, String prefix) {
+    this.directory = Objects.requireNonNull(directory, "directory");
+    this.prefix = ShardNames.checkPrefix(prefix);
+  }
+
+  /**
+   * Where the directory is: the real file system unless a test gives a simulated one. Its clock is
+   * used too.
+   *
+   * @param storage the storage
+   * @return this builder
+   */
+  public RecordSetWriterBuilder storage(Storage storage) {
+    this.storage = Objects.requireNonNull(storage, "storage");
+    return this;
+  }
+
+  /**
+   * What records survive once they are flushed. Default: {@link Durability#NONE}.
+   *
+   * @param durability the level
+   * @return this builder
+   */
+  public RecordSetWriterBuilder durability(Durability durability) {
+    this.durability = Objects.requireNonNull(durability, "durability");
+    return this;
+  }
+
+  /**
+   * How blocks are stored. Default: {@link Compression#NONE}.
+   *
+   * @param compression the compression
+   * @return this builder
+   */
+  public RecordSetWriterBuilder compression(Compression compression) {
+    this.compression = Objects.requireNonNull(compression, "compression");
+    return this;
+  }
+
+  /**
+   * After how many bytes of records a block ends. Default: 64 KiB.
+   *
+   * @param bytes 4 KiB to 512 KiB
+   * @return this builder
+   * @throws IllegalArgumentException if it is out of range
+   */
+  public RecordSetWriterBuilder blockSize(int bytes) {
+    this.blockSize = (int) check("block size", bytes, 4 << 10, 512 << 10);
+    return this;
+  }
+
+  /**
+   * How long a file may get: a record with which it would be longer begins the next one, unless it
+   * is the first of its file. The index at the end of the file is not counted. Default: 1 GiB.
+   *
+   * @param bytes 4 KiB or more
+   * @return this builder
+   * @throws IllegalArgumentException if it is less
+   */
+  public RecordSetWriterBuilder maxFileBytes(long bytes) {
+    this.maxFileBytes = check("size of a file", bytes, 4096, Long.MAX_VALUE);
+    return this;
+  }
+
+  /**
+   * How old a file may get: the first record after that begins the next one. Default: no limit.
+   *
+   * @param age 1 ms or more
+   * @return this builder
+   * @throws IllegalArgumentException if it is less
+   */
+  public RecordSetWriterBuilder maxFileAge(Duration age) {
+    this.maxFileMillis = check("age of a file in ms", age.toMillis(), 1, Long.MAX_VALUE);
+    return this;
+  }
+
+  /**
+   * How many files are kept, the one that is written to included; the oldest ones are deleted.
+   * Default: no limit.
+   *
+   * @param count 1 or more
+   * @return this builder
+   * @throws IllegalArgumentException if it is less
+   */
+  public RecordSetWriterBuilder keepFiles(long count) {
+    this.keepFiles = check("number of files to keep", count, 1, Long.MAX_VALUE);
+    return this;
+  }
+
+  /**
+   * How many bytes all files may take before the oldest ones are deleted, the one that is written
+   * to never. Default: no limit.
+   *
+   * @param bytes 1 or more
+   * @return this builder
+   * @throws IllegalArgumentException if it is less
+   */
+  public RecordSetWriterBuilder keepBytes(long bytes) {
+    this.keepBytes = check("number of bytes to keep", bytes, 1, Long.MAX_VALUE);
+    return this;
+  }
+
+  /**
+   * How long files are kept after the next one was begun. Default: no limit.
+   *
+   * @param age 1 ms or more
+   * @return this builder
+   * @throws IllegalArgumentException if it is less
+   */
+  public RecordSetWriterBuilder keepAge(Duration age) {
+    this.keepMillis = check("age to keep files to in ms", age.toMillis(), 1, Long.MAX_VALUE);
+    return this;
+  }
+
+  private static long check(String what, long value, long least, long most) {
+    if (value < least || value > most) {
+      throw new IllegalArgumentException(
+          what + " is " + value + "; expected " + least + " to " + most);
+    }
+    return value;
+  }
+
+  /**
+   * Opens the set behind its last record, and creates it if it does not exist, its directory too.
+   * What a writer left which died is repaired first, as by {@link RecordWriterBuilder#append}.
+   *
+   * @return a writer that the caller closes
+   * @throws dev.varve.BusyException if another writer has the set open
+   * @throws dev.varve.ConflictException if files of these names are not of one set
+   * @throws dev.varve.CorruptionException if a header, or the last file, is damaged
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   * @throws IllegalStateException if the compression is not possible in this JVM
+   */
+  public RecordSetWriter append() {
+    return RecordSetWriter.open(
+        new RecordSetOptions(
+            directory,
+            prefix,
+            storage,
+            durability,
+            compression,
+            blockSize,
+            maxFileBytes,
+            maxFileMillis,
+            keepFiles,
+            keepBytes,
+            keepMillis));
+  }
+}
