@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.cli;
 
+import dev.varve.BusyException;
 import dev.varve.file.Durability;
+import dev.varve.file.LockMode;
+import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
 import dev.varve.record.Compression;
 import dev.varve.record.RecordWriter;
@@ -18,13 +21,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A file of records that is written under a temporary name beside its own, and gets its own when it
- * is whole and synced. For one thread.
+ * is whole and synced. Meanwhile nobody else writes the file of that name. For one thread.
  */
 final class NewRecordFile implements AutoCloseable {
   private static final int ZSTD_LEVEL = 3;
 
   private final Path target;
   private final Path temporary;
+  private final Path lockFile;
+  private final ProcessLock lock;
   private final Writer writer;
   private boolean finished;
 
@@ -46,12 +51,34 @@ final class NewRecordFile implements AutoCloseable {
   NewRecordFile(
       Path target, RecordFormat format, RecordsWriting writing, Map<String, byte[]> metadata)
       throws IOException {
+    writing.requireFile(target);
     this.target = target.toAbsolutePath();
+    this.lockFile = this.target.resolveSibling(target.getFileName() + ".lock");
+    this.lock =
+        Storage.real()
+            .tryLock(lockFile, 0, LockMode.EXCLUSIVE)
+            .orElseThrow(
+                () ->
+                    new BusyException(
+                        "the file " + target + " is open for writing; close its writer first"));
     this.temporary =
         this.target.resolveSibling(
             "." + target.getFileName() + "." + ProcessHandle.current().pid());
-    Files.deleteIfExists(temporary);
-    this.writer = open(temporary, format, writing, metadata);
+    try {
+      Files.deleteIfExists(temporary);
+      this.writer = open(temporary, format, writing, metadata);
+    } catch (Throwable e) {
+      release();
+      throw e;
+    }
+  }
+
+  private void release() {
+    try {
+      Storage.real().delete(lockFile);
+    } finally {
+      lock.close();
+    }
   }
 
   private static Writer open(
@@ -165,13 +192,16 @@ final class NewRecordFile implements AutoCloseable {
   /** Removes a file that is not finished. */
   @Override
   public void close() throws IOException {
-    if (finished) {
-      return;
-    }
     try {
-      writer.close.run();
+      if (!finished) {
+        try {
+          writer.close.run();
+        } finally {
+          Files.deleteIfExists(temporary);
+        }
+      }
     } finally {
-      Files.deleteIfExists(temporary);
+      release();
     }
   }
 }

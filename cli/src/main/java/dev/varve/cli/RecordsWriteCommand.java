@@ -64,9 +64,9 @@ final class RecordsWriteCommand implements Callable<Integer> {
       converter = Durabilities.class,
       completionCandidates = Durabilities.class,
       description =
-          "What survives a loss of power: none, until the file is synced; async with an age, as in"
-              + " async:100ms, all that is older; sync, all that was read before the command waited"
-              + " for more (default none). Readers see records as they are written at these times.")
+          "What survives a loss of power: none, what the system happened to write; async with an"
+              + " age, as in async:100ms, all that is older; sync, all that was read before the"
+              + " command waited for more (default none). Readers see it by then, too.")
   @Nullable Durability durability;
 
   @Option(names = "--json", description = "Report as one JSON object.")
@@ -81,6 +81,7 @@ final class RecordsWriteCommand implements Callable<Integer> {
     if (append && replace) {
       throw writing.usage("--append and --replace exclude each other");
     }
+    writing.requireFile(file);
     if (append && !writing.metadata.isEmpty() && Files.exists(file)) {
       throw writing.usage("--metadata is for a new file, and " + file + " exists already");
     }

@@ -5,6 +5,7 @@ import dev.varve.UnavailableException;
 import dev.varve.record.Compression;
 import dev.varve.record.RecordWriter;
 import dev.varve.record.RecordWriterBuilder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -68,6 +69,13 @@ final class RecordsWriting {
       throw usage("--metadata: " + e.getMessage());
     } catch (IllegalStateException e) {
       throw new UnavailableException(String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /** Refuses a directory, a device or a pipe, in whose place a file would be put. */
+  void requireFile(Path path) {
+    if (Files.exists(path) && !Files.isRegularFile(path)) {
+      throw usage(path + " is no regular file; give the path of a file");
     }
   }
 

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.varve.record.RecordWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -174,6 +175,26 @@ class RecordsConvertTest {
     assertThat(report.get("records").asLong()).isPositive();
     assertThat(CliRun.of("records", "count", target).ok().text().strip())
         .isEqualTo(report.get("records").asText());
+  }
+
+  @Test
+  void whatIsNoFileOrHasAWriterIsNotReplaced() {
+    Path source = write(List.of(new byte[] {1}));
+    assertThat(
+            CliRun.of("records", "convert", source, directory, "--replace", "--format=varve")
+                .assertFails(ExitCode.USAGE))
+        .contains("is no regular file");
+    CliRun.of("records", "write", directory, "--replace").assertFails(ExitCode.USAGE);
+    Path target = path("target.vrec");
+    try (RecordWriter writer = RecordWriter.builder(target).create()) {
+      assertThat(writer.count()).isZero();
+      assertThat(
+              CliRun.of("records", "convert", source, target, "--replace")
+                  .assertFails(ExitCode.CONFLICT))
+          .contains("is open for writing");
+    }
+    CliRun.of("records", "convert", source, target, "--replace").ok();
+    assertThat(directory.toFile().list()).containsExactlyInAnyOrder("source.vrec", "target.vrec");
   }
 
   @Test

@@ -114,6 +114,27 @@ class VarveIT {
   }
 
   @Test
+  void recordsGoThroughAFileThatIsCompressed() throws Exception {
+    String lines = "some words\n".repeat(100_000);
+    Process process = start("records", "write", "words.vrec", "--compression", "zstd");
+    try (OutputStream in = process.getOutputStream()) {
+      in.write(lines.getBytes(StandardCharsets.UTF_8));
+    }
+    assertThat(exitCode(process)).as(err()).isZero();
+    assertThat(Files.size(directory.resolve("words.vrec"))).isLessThan(100_000);
+    process = start("records", "cat", "words.vrec");
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(exitCode(process)).isZero();
+    assertThat(out).isEqualTo(lines);
+    process = start("records", "cat", "words.vrec");
+    try (InputStream beginning = process.getInputStream()) {
+      assertThat(beginning.readNBytes(100)).hasSize(100);
+    }
+    assertThat(exitCode(process)).isEqualTo(ExitCode.BROKEN_PIPE);
+    assertThat(err()).isEmpty();
+  }
+
+  @Test
   void bashTakesTheCompletionScript() throws Exception {
     Process process =
         new ProcessBuilder(
