@@ -11,9 +11,9 @@ public enum Acknowledge {
 
   /**
    * When the append returns. The record is then in a small mapped file beside the record file,
-   * {@code NAME.live}, where followers in any process see it at once and from where the next writer
-   * takes it over if this process is killed. Readers that are no followers find it as with {@link
-   * #ON_FLUSH}.
+   * {@code NAME.live}, where {@linkplain Follower followers} in any process see it at once and from
+   * where the next writer takes it over if this process is killed. Readers that are no followers
+   * find it as with {@link #ON_FLUSH}.
    */
   EACH
 }

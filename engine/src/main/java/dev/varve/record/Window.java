@@ -16,7 +16,7 @@ final class Window implements AutoCloseable {
   private static final long USUAL = AHEAD + Format.MAX_RAW + Format.FRAME + Format.UNIT;
 
   private final StorageFile file;
-  private final long size;
+  private long size;
   private final boolean shared;
   private Arena arena;
   private MemorySegment memory;
@@ -43,6 +43,19 @@ final class Window implements AutoCloseable {
 
   long size() {
     return size;
+  }
+
+  /** Follows a file that has grown, or stops before its end; what was read stays. */
+  void resize(long newSize) {
+    if (start + have > newSize) {
+      forget();
+    }
+    size = newSize;
+  }
+
+  /** Forgets what was read, since it may have changed. */
+  void forget() {
+    have = 0;
   }
 
   Path path() {

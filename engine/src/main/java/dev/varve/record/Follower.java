@@ -1,0 +1,706 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static dev.varve.memory.Layouts.LE_INT_UNALIGNED;
+
+import dev.varve.ClosedException;
+import dev.varve.ConflictException;
+import dev.varve.CorruptionException;
+import dev.varve.NotFoundException;
+import dev.varve.SnapshotLostException;
+import dev.varve.StorageException;
+import dev.varve.VarveException;
+import dev.varve.file.FileAccess;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Follows a record file that is being written: delivers each record once, in order, in this or any
+ * other process, over writers that close, die and are followed by others.
+ *
+ * <p>Where the writer {@linkplain Acknowledge#EACH acknowledges each record}, a record is there as
+ * soon as its append has returned, from memory that is shared with the writer. Else it is there
+ * when it was written to the file. The writer never waits for followers, and there can be any
+ * number of them; one that is slow reads the file.
+ *
+ * <p>The record that the follower stands on is {@link #length} bytes of {@link #memory} from {@link
+ * #offset}, until the next poll or close. All of it was verified or copied; nobody changes it.
+ * Polling allocates nothing on the heap, except at blocks and where it finds nothing.
+ *
+ * <p>{@link #poll()} never waits, {@link #poll(Duration)} does: it spins a little, then sleeps 50
+ * us at a time. {@link #state} tells what kind of end was come to.
+ *
+ * <p>For one thread at a time; any thread may close it. An exception of a poll loses no record: the
+ * next one goes on behind the last that was delivered.
+ *
+ * {@snippet :
+ * try (Follower follower = Follower.builder(path).cursor("billing").open()) {
+ *   while (follower.poll(Duration.ofSeconds(10))) {
+ *     System.out.println(follower.number() + ": " + follower.length() + " bytes");
+ *   }
+ *   follower.commit();
+ * }
+ * }
+ */
+public final class Follower implements AutoCloseable {
+  /** How often, with nothing to deliver, the names are looked up. */
+  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+
+  private static final long PARK_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
+  private static final int SPINS = 200;
+  private static final int YIELDS = 20;
+
+  /** After more records than these the writer is left alone for a moment. */
+  private static final long BUSY_RECORDS = 8;
+
+  private static final long BUSY_NANOS = TimeUnit.MICROSECONDS.toNanos(5);
+
+  private final Path path;
+  private final Storage storage;
+  private final StorageFile file;
+  private final BlockFeed feed;
+  private final long closedSize;
+  private final ReentrantLock lock = new ReentrantLock();
+  private @Nullable FollowerCursor cursor;
+  private @Nullable LiveView live;
+
+  /** Whether records come from the slot of the live file, and not from the file. */
+  private boolean inSlot;
+
+  /** Whether another live file has the name, so that nothing will come from this one. */
+  private boolean liveGone;
+
+  private boolean replaced;
+  private boolean mustLook = true;
+  private long lastLook;
+  private long lastSize = -1;
+  private String refused = "";
+
+  /** The records at hand: how many are left, of which file and epoch, and where the next one is. */
+  private long left;
+
+  private MemorySegment memory = MemorySegment.NULL;
+  private long frame;
+
+  /** The length of the only record at hand, if it is a large one; else -1. */
+  private long large;
+
+  private long batch;
+  private long epoch;
+
+  /** The number of the next record to be delivered. */
+  private long wanted;
+
+  private boolean standing;
+  private long at;
+  private long length;
+  private boolean released;
+  private volatile boolean closed;
+
+  private Follower(Path path, Storage storage, StorageFile file) {
+    this.path = path;
+    this.storage = storage;
+    this.file = file;
+    this.feed = new BlockFeed(file);
+    this.closedSize = feed.closedSize();
+  }
+
+  /**
+   * Follows a file from its first record.
+   *
+   * @param path the file
+   * @return a follower that the caller closes
+   * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.CorruptionException if it does not begin as a record file
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   */
+  public static Follower open(Path path) {
+    return builder(path).open();
+  }
+
+  /**
+   * Returns settings for following a file.
+   *
+   * @param path the file
+   * @return a new builder
+   */
+  public static FollowerBuilder builder(Path path) {
+    return new FollowerBuilder(path);
+  }
+
+  static Follower open(Path path, Storage storage, long from, @Nullable String cursor) {
+    StorageFile file = storage.open(path, FileAccess.READ);
+    Follower follower = null;
+    boolean begun = false;
+    try {
+      follower = new Follower(path, storage, file);
+      if (cursor != null) {
+        follower.cursor = FollowerCursor.open(storage, path, cursor);
+      }
+      follower.begin(from);
+      begun = true;
+      return follower;
+    } finally {
+      if (!begun) {
+        if (follower == null) {
+          file.close();
+        } else {
+          follower.close();
+        }
+      }
+    }
+  }
+
+  private void begin(long from) {
+    feed.start();
+    lookForLive();
+    FollowerCursor mark = cursor;
+    if (mark != null && mark.id() != 0) {
+      resume(mark);
+    } else if (from == Long.MAX_VALUE) {
+      wanted = Long.MAX_VALUE;
+      fetch();
+      LiveView view = live;
+      wanted = view != null && inSlot ? view.number() : feed.next();
+    } else {
+      wanted = from;
+    }
+  }
+
+  /** Goes to a cursor's position, and makes sure that what was read before is what is there now. */
+  private void resume(FollowerCursor mark) {
+    if (mark.id() != feed.firstId()) {
+      throw new ConflictException(
+          "cursor "
+              + mark.path()
+              + " is of another file than "
+              + path
+              + " is now; delete it, or use another name");
+    }
+    wanted = mark.number();
+    if (mark.number() > 0 && mark.epoch() > 0) {
+      wanted--;
+      boolean there = poll();
+      boolean same =
+          there
+              ? wanted > mark.number() || (wanted == mark.number() && epoch <= mark.epoch())
+              : feed.next() >= mark.number();
+      if (!same) {
+        throw new SnapshotLostException(
+            "record file "
+                + path
+                + " does not have record "
+                + (mark.number() - 1)
+                + " as cursor "
+                + mark.path()
+                + " has seen it: it was lost with the power. Delete the cursor, and begin where"
+                + " it is right");
+      }
+      if (there && wanted > mark.number()) {
+        // The record before the position is lost; this one is still to be delivered.
+        wanted--;
+        left++;
+        frame = at - 4;
+      }
+      wanted = Math.max(wanted, mark.number());
+      standing = false;
+    }
+  }
+
+  /**
+   * Moves to the next record if it is there. Does not wait.
+   *
+   * @return false if it is not there yet; the follower then stands on no record
+   * @throws CorruptionException if the file is damaged there, or the file of published records is;
+   *     after the latter, polling goes on with what is written to the record file
+   * @throws dev.varve.FormatVersionException if another release wrote what is there
+   * @throws StorageException if reading failed
+   * @throws ClosedException if the follower is closed
+   */
+  public boolean poll() {
+    standing = false;
+    if (left == 0 || closed) {
+      return fetch();
+    }
+    try {
+      next();
+      return true;
+    } catch (IllegalStateException e) {
+      throw closed ? closedException() : e;
+    }
+  }
+
+  /**
+   * Moves to the next record, and waits for it if it is not there yet.
+   *
+   * <p>Ends without a record before the time is over if the thread is interrupted, whose interrupt
+   * flag stays set, or if no record can come because the file was {@linkplain
+   * FollowerState#REPLACED replaced}.
+   *
+   * @param timeout how long to wait; at most 292 years count
+   * @return false if there is none
+   * @throws CorruptionException as {@link #poll()} does
+   * @throws dev.varve.FormatVersionException if another release wrote what is there
+   * @throws StorageException if reading failed
+   * @throws ClosedException if the follower is closed, also while this waits
+   */
+  public boolean poll(Duration timeout) {
+    Objects.requireNonNull(timeout, "timeout");
+    if (poll()) {
+      return true;
+    }
+    long nanos = nanos(timeout);
+    long start = storage.nanoTime();
+    for (int round = 0; !replaced && !Thread.currentThread().isInterrupted(); round++) {
+      if (storage.nanoTime() - start >= nanos) {
+        return false;
+      }
+      relax(round);
+      if (poll()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Spins, then lets others run, then sleeps. */
+  @SuppressWarnings("ThreadPriorityCheck") // a hint is all that is wanted
+  private void relax(int round) {
+    if (round < SPINS) {
+      Thread.onSpinWait();
+    } else if (round < SPINS + YIELDS) {
+      Thread.yield();
+    } else {
+      LockSupport.parkNanos(this, PARK_NANOS);
+    }
+  }
+
+  private static long nanos(Duration timeout) {
+    try {
+      return timeout.toNanos();
+    } catch (ArithmeticException e) {
+      return timeout.isNegative() ? 0 : Long.MAX_VALUE;
+    }
+  }
+
+  /** Moves to the next record at hand. */
+  private void next() {
+    length = large >= 0 ? large : Integer.toUnsignedLong(memory.get(LE_INT_UNALIGNED, frame));
+    at = frame + 4;
+    frame = at + Format.up4(length);
+    left--;
+    wanted++;
+    standing = true;
+  }
+
+  /** Gets more records, and moves to the first. */
+  private boolean fetch() {
+    lock.lock();
+    try {
+      checkOpen();
+      LiveView view = live;
+      if (view != null && batch > BUSY_RECORDS) {
+        pause();
+      }
+      batch = 0;
+      if (!find()) {
+        return false;
+      }
+      batch = left;
+      next();
+      return true;
+    } catch (StorageException | CorruptionException e) {
+      leaveBroken();
+      throw e;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void pause() {
+    long start = storage.nanoTime();
+    for (int i = 0; i < SPINS && storage.nanoTime() - start < BUSY_NANOS; i++) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** Gets records at hand, of which the first is the wanted one. */
+  private boolean find() {
+    while (true) {
+      LiveView view = live;
+      if (view == null) {
+        if (fromFile(file.size(), closedSize)) {
+          return true;
+        }
+        if (!look()) {
+          return false;
+        }
+        continue;
+      }
+      long state = view.state();
+      if (inSlot) {
+        LiveView.Step step = view.read();
+        if (step != LiveView.Step.NOTHING) {
+          if (step == LiveView.Step.FRAMES) {
+            if (fromSlot(view)) {
+              return true;
+            }
+          } else if (step == LiveView.Step.ENDED
+              && view.peek()
+              && view.nextFirst() == view.number()) {
+            view.enter();
+          } else {
+            toFile(view);
+          }
+          continue;
+        }
+      } else {
+        long sealed = view.sealed();
+        if (sealed > feed.place() && fromFile(Math.min(sealed, file.size()), sealed)) {
+          return true;
+        }
+        if (view.peek()) {
+          if (view.nextFirst() <= feed.next()) {
+            view.enter();
+            inSlot = true;
+            continue;
+          }
+          if (view.sealed() > sealed) {
+            continue;
+          }
+          throw view.missing(feed.next());
+        }
+        if (view.sealed() > sealed) {
+          continue;
+        }
+      }
+      if (liveGone || state == LiveLayout.CLOSED || state == LiveLayout.SUPERSEDED) {
+        leaveLive(view);
+        mustLook = true;
+      } else if (!look()) {
+        return false;
+      }
+    }
+  }
+
+  private boolean fromFile(long limit, long settled) {
+    boolean found = feed.advance(limit, wanted, settled);
+    if (!found) {
+      if (wanted != Long.MAX_VALUE) {
+        wanted = Math.max(wanted, feed.next());
+      }
+      return false;
+    }
+    DataBlock block = feed.block;
+    long first = feed.next() - block.records;
+    long index = Math.max(0, wanted - first);
+    wanted = first + index;
+    memory = block.memory;
+    frame = block.locate(index);
+    large = feed.header.isLarge() ? feed.header.raw : -1;
+    left = block.records - index;
+    epoch = feed.header.epoch;
+    return true;
+  }
+
+  private boolean fromSlot(LiveView view) {
+    long first = view.number() - view.count();
+    long skipped = Math.min(view.count(), wanted - first);
+    memory = view.buffer();
+    frame = view.begin();
+    for (long i = 0; i < skipped; i++) {
+      frame += 4 + Format.up4(Integer.toUnsignedLong(memory.get(LE_INT_UNALIGNED, frame)));
+    }
+    large = -1;
+    left = view.count() - skipped;
+    epoch = view.epoch();
+    return left > 0;
+  }
+
+  /** Goes on with the file, at the run that the slot has. */
+  private void toFile(LiveView view) {
+    inSlot = false;
+    feed.moveTo(view.offset(), view.first());
+  }
+
+  private void leaveLive(LiveView view) {
+    if (inSlot) {
+      toFile(view);
+    }
+    // It can still have the name, if its writer died before it could delete it.
+    refused = view.key();
+    live = null;
+    liveGone = false;
+    view.close();
+  }
+
+  /** Does without a live file that was found to be of no use. */
+  private void leaveBroken() {
+    LiveView view = live;
+    if (view != null && view.isBroken()) {
+      leaveLive(view);
+    }
+  }
+
+  /** Looks where the names lead to, not too often; tells whether anything can be new by that. */
+  private boolean look() {
+    long now = storage.nanoTime();
+    if (!mustLook && now - lastLook < LOOK_NANOS) {
+      return false;
+    }
+    mustLook = false;
+    lastLook = now;
+    replaced = !file.key().equals(keyOf(path));
+    boolean news = lookForLive();
+    if (!news && live == null) {
+      long size = file.size();
+      if (size == lastSize && size > feed.place()) {
+        feed.checkDamage(size);
+      }
+      lastSize = size;
+    }
+    return news;
+  }
+
+  private String keyOf(Path name) {
+    try (StorageFile found = storage.open(name, FileAccess.READ)) {
+      return found.key();
+    } catch (NotFoundException e) {
+      return "";
+    }
+  }
+
+  private boolean lookForLive() {
+    Path name = LiveFile.path(path);
+    if (!storage.exists(name)) {
+      return false;
+    }
+    try (StorageFile found = storage.open(name, FileAccess.READ)) {
+      LiveView view = live;
+      String key = found.key();
+      if (view != null) {
+        liveGone = !key.equals(view.key());
+        return liveGone;
+      }
+      if (!key.equals(refused)) {
+        live = LiveView.open(storage, found, feed.id());
+        inSlot = false;
+      }
+      return live != null;
+    } catch (NotFoundException e) {
+      return false;
+    }
+  }
+
+  /**
+   * Makes the position durable under the name of the cursor: all records up to the one that the
+   * follower stands on, or has stood on last, are done with. Costs a sync.
+   *
+   * @throws IllegalStateException if the follower was opened without a cursor
+   * @throws dev.varve.FullException if the disk is full
+   * @throws StorageException if writing or syncing failed; the position before still counts
+   * @throws dev.varve.PoisonedException if a sync of the cursor failed before
+   * @throws ClosedException if the follower is closed
+   */
+  public void commit() {
+    lock.lock();
+    try {
+      checkOpen();
+      FollowerCursor mark = cursor;
+      if (mark == null) {
+        throw new IllegalStateException(
+            "follower of " + path + " has no cursor; name one when it is opened");
+      }
+      mark.commit(feed.firstId(), wanted, epoch);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Returns what the follower waits for, as far as it has found out while polling.
+   *
+   * @return the state
+   * @throws ClosedException if the follower is closed
+   */
+  public FollowerState state() {
+    lock.lock();
+    try {
+      checkOpen();
+      LiveView view = live;
+      if (replaced) {
+        return FollowerState.REPLACED;
+      }
+      if (view == null) {
+        boolean end = left == 0 && feed.isClosed() && feed.place() == file.size();
+        return end ? FollowerState.CLOSED : FollowerState.POLLED;
+      }
+      return switch ((int) view.state()) {
+        case (int) LiveLayout.FULL -> FollowerState.FULL;
+        case (int) LiveLayout.FAILED -> FollowerState.FAILED;
+        default -> FollowerState.LIVE;
+      };
+    } catch (StorageException e) {
+      leaveBroken();
+      return FollowerState.POLLED;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Returns which writer wrote the record that was delivered last: 1 is the first one, and each
+   * time a writer opens the file it is one more.
+   *
+   * @return the epoch of the writer, or 0 if nothing was delivered yet
+   */
+  public long epoch() {
+    return epoch;
+  }
+
+  /**
+   * Returns the number of the record that the next successful poll delivers, if it is not lost.
+   *
+   * @return the number in the file, from 0
+   */
+  public long nextNumber() {
+    return wanted;
+  }
+
+  /**
+   * Returns the number of the record.
+   *
+   * @return its number in the file, from 0
+   * @throws IllegalStateException if the follower stands on none
+   */
+  public long number() {
+    checkStanding();
+    return wanted - 1;
+  }
+
+  /**
+   * Returns the length of the record.
+   *
+   * @return 0 to 2^30 bytes
+   * @throws IllegalStateException if the follower stands on none
+   */
+  public long length() {
+    checkStanding();
+    return length;
+  }
+
+  /**
+   * Returns the memory that the record is in, among others; it is not to be written to. Valid until
+   * the next poll or close. Usually the same object for many records.
+   *
+   * @return native memory, at least {@link #offset} plus {@link #length} bytes
+   * @throws IllegalStateException if the follower stands on none
+   */
+  public MemorySegment memory() {
+    checkStanding();
+    return memory;
+  }
+
+  /**
+   * Returns where in {@link #memory} the record begins.
+   *
+   * @return its offset in bytes
+   * @throws IllegalStateException if the follower stands on none
+   */
+  public long offset() {
+    checkStanding();
+    return at;
+  }
+
+  /**
+   * Returns a view of the record. Valid until the next poll or close.
+   *
+   * @return a new read-only segment of its length
+   * @throws IllegalStateException if the follower stands on none
+   */
+  public MemorySegment segment() {
+    checkStanding();
+    return memory.asSlice(at, length).asReadOnly();
+  }
+
+  /**
+   * Copies the record.
+   *
+   * @return a new array
+   * @throws IllegalStateException if the follower stands on none
+   */
+  public byte[] toArray() {
+    return segment().toArray(ValueLayout.JAVA_BYTE);
+  }
+
+  /**
+   * Copies the record into a segment.
+   *
+   * @param target where to
+   * @param targetOffset where in it
+   * @throws IndexOutOfBoundsException if it does not fit
+   * @throws IllegalStateException if the follower stands on none
+   */
+  public void copyTo(MemorySegment target, long targetOffset) {
+    checkStanding();
+    Objects.checkFromIndexSize(targetOffset, length, target.byteSize());
+    MemorySegment.copy(memory, at, target, targetOffset, length);
+  }
+
+  private void checkStanding() {
+    if (!standing || closed) {
+      checkOpen();
+      throw new IllegalStateException(
+          "the follower stands on no record of " + path + "; move it with poll");
+    }
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw closedException();
+    }
+  }
+
+  private VarveException closedException() {
+    return new ClosedException("follower of record file " + path);
+  }
+
+  /**
+   * Closes the follower without a commit; views of records are void then. A poll that waits ends
+   * with {@link ClosedException}. Closing again has no effect.
+   */
+  @Override
+  public void close() {
+    closed = true;
+    lock.lock();
+    try {
+      if (released) {
+        return;
+      }
+      released = true;
+      LiveView view = live;
+      if (view != null) {
+        live = null;
+        view.close();
+      }
+      feed.close();
+      file.close();
+      FollowerCursor mark = cursor;
+      if (mark != null) {
+        cursor = null;
+        mark.close();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+}

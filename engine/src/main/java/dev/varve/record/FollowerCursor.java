@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static dev.varve.memory.Layouts.LE_INT;
+import static dev.varve.memory.Layouts.LE_LONG;
+
+import dev.varve.BusyException;
+import dev.varve.CorruptionException;
+import dev.varve.FormatVersionException;
+import dev.varve.file.FileAccess;
+import dev.varve.file.LockMode;
+import dev.varve.file.ProcessLock;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import dev.varve.memory.Crc32c;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.Objects;
+
+/**
+ * A follower's position in a file of its own: two marks, written in turn, of which the newer whole
+ * one counts.
+ *
+ * <pre>
+ *  0  8  magic              24  8  file id
+ *  8  4  version            32  8  number of the next record
+ * 12  4  epoch              60  4  checksum of 0 to 59
+ * 16  8  sequence
+ * </pre>
+ */
+final class FollowerCursor implements AutoCloseable {
+  private static final long MAGIC = 0x5352554356524156L;
+  private static final int VERSION = 1;
+  private static final int BYTES = 1024;
+  private static final int HALF = 512;
+  private static final int MARK = 64;
+  private static final int CHECKSUM = 60;
+  private static final int MAX_NAME = 64;
+
+  private final ProcessLock lock;
+  private final StorageFile file;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment mark = arena.allocate(MARK, MARK);
+  private final Crc32c crc = new Crc32c();
+  private long sequence;
+
+  /** What the newest mark says; the id is 0 if nothing was ever committed. */
+  private long id;
+
+  private long number;
+  private long epoch;
+
+  private FollowerCursor(ProcessLock lock, StorageFile file) {
+    this.lock = lock;
+    this.file = file;
+  }
+
+  static String checkName(String name) {
+    Objects.requireNonNull(name, "name");
+    boolean possible = !name.isEmpty() && name.length() <= MAX_NAME;
+    for (int i = 0; possible && i < name.length(); i++) {
+      char c = name.charAt(i);
+      possible =
+          (c >= 'a' && c <= 'z')
+              || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9')
+              || c == '-'
+              || c == '_';
+    }
+    if (!possible) {
+      throw new IllegalArgumentException(
+          "name of a cursor is '"
+              + name
+              + "'; expected 1 to "
+              + MAX_NAME
+              + " letters, digits, - and _ of ASCII");
+    }
+    return name;
+  }
+
+  /** Opens the cursor of a record file, and creates it if it does not exist. */
+  static FollowerCursor open(Storage storage, Path recordFile, String name) {
+    Path path = WriterLock.sibling(recordFile, ".cursor-" + name);
+    ProcessLock lock =
+        storage
+            .tryLock(WriterLock.sibling(path, ".lock"), 0, LockMode.EXCLUSIVE)
+            .orElseThrow(
+                () ->
+                    new BusyException(
+                        "cursor "
+                            + path
+                            + " is open elsewhere, in this process or another one; close that"
+                            + " follower first, or use another name"));
+    FollowerCursor cursor = null;
+    StorageFile file = null;
+    boolean read = false;
+    try {
+      if (!storage.exists(path)) {
+        create(storage, path);
+      }
+      file = storage.open(path, FileAccess.WRITE);
+      cursor = new FollowerCursor(lock, file);
+      cursor.read();
+      read = true;
+      return cursor;
+    } finally {
+      if (!read) {
+        if (cursor != null) {
+          cursor.arena.close();
+        }
+        if (file != null) {
+          file.close();
+        }
+        lock.close();
+      }
+    }
+  }
+
+  private static void create(Storage storage, Path path) {
+    Path fresh = WriterLock.sibling(path, ".new");
+    if (storage.exists(fresh)) {
+      storage.delete(fresh);
+    }
+    try (StorageFile file = storage.open(fresh, FileAccess.CREATE_NEW);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment bytes = arena.allocate(BYTES, MARK);
+      write(bytes, 0, 0, 0, 0, new Crc32c());
+      file.write(0, bytes);
+      file.sync();
+    }
+    storage.rename(fresh, path);
+    Path directory = path.toAbsolutePath().getParent();
+    if (directory != null) {
+      storage.syncDirectory(directory);
+    }
+  }
+
+  private static void write(
+      MemorySegment mark, long sequence, long id, long number, long epoch, Crc32c crc) {
+    mark.set(LE_LONG, 0, MAGIC);
+    mark.set(LE_INT, 8, VERSION);
+    mark.set(LE_INT, 12, (int) epoch);
+    mark.set(LE_LONG, 16, sequence);
+    mark.set(LE_LONG, 24, id);
+    mark.set(LE_LONG, 32, number);
+    mark.set(LE_INT, CHECKSUM, Format.checksum(crc, mark, 0, CHECKSUM));
+  }
+
+  private void read() {
+    boolean found = false;
+    for (long at = 0; at < BYTES; at += HALF) {
+      if (file.read(at, mark) == MARK
+          && mark.get(LE_LONG, 0) == MAGIC
+          && mark.get(LE_INT, CHECKSUM) == Format.checksum(crc, mark, 0, CHECKSUM)
+          && isKnown()
+          && mark.get(LE_LONG, 32) >= 0
+          && (!found || mark.get(LE_LONG, 16) > sequence)) {
+        found = true;
+        sequence = mark.get(LE_LONG, 16);
+        id = mark.get(LE_LONG, 24);
+        number = mark.get(LE_LONG, 32);
+        epoch = Integer.toUnsignedLong(mark.get(LE_INT, 12));
+      }
+    }
+    if (!found || file.size() != BYTES) {
+      throw new CorruptionException(
+          "cursor of a follower",
+          file.path().toString(),
+          0,
+          BYTES + " bytes with a whole mark",
+          file.size() + " bytes" + (found ? "" : " without one"),
+          "delete it, and begin where you know that the follower has come to");
+    }
+  }
+
+  private boolean isKnown() {
+    int version = mark.get(LE_INT, 8);
+    if (version != VERSION) {
+      throw new FormatVersionException(
+          "cursor "
+              + file.path()
+              + " is of format version "
+              + version
+              + ", and this release reads version "
+              + VERSION
+              + "; use the release that wrote it");
+    }
+    return true;
+  }
+
+  /** Returns the id of the file that the position is in, or 0 if there is none yet. */
+  long id() {
+    return id;
+  }
+
+  long number() {
+    return number;
+  }
+
+  long epoch() {
+    return epoch;
+  }
+
+  Path path() {
+    return file.path();
+  }
+
+  /** Makes a position durable. */
+  void commit(long fileId, long newNumber, long newEpoch) {
+    if (fileId == id && newNumber == number && newEpoch == epoch) {
+      return;
+    }
+    mark.fill((byte) 0);
+    write(mark, sequence + 1, fileId, newNumber, newEpoch, crc);
+    file.write(((sequence + 1) & 1) * HALF, mark);
+    file.sync();
+    sequence++;
+    id = fileId;
+    number = newNumber;
+    epoch = newEpoch;
+  }
+
+  @Override
+  public void close() {
+    file.close();
+    lock.close();
+    arena.close();
+  }
+}

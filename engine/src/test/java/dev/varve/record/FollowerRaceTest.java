@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.ClosedException;
+import dev.varve.StorageException;
+import dev.varve.VarveException;
+import dev.varve.memory.AllocationMeter;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A writer and followers at the same time, on real files. */
+@Timeout(300)
+class FollowerRaceTest {
+  private static final Duration LONG_TIME = Duration.ofSeconds(100);
+  private static final ValueLayout.OfLong UNALIGNED = ValueLayout.JAVA_LONG_UNALIGNED;
+  private static final int RECORDS = Boolean.getBoolean("varve.long") ? 3_000_000 : 120_000;
+
+  @TempDir Path home;
+  private long sum;
+
+  private Path file() {
+    return home.resolve("f.vrec");
+  }
+
+  private static RecordWriterBuilder writer(Path file) {
+    return RecordWriter.builder(file).acknowledge(Acknowledge.EACH);
+  }
+
+  /** A record that says its number in every word. */
+  private static int put(MemorySegment memory, long number, Random lengths) {
+    int dice = lengths.nextInt(4000);
+    int length = dice == 0 ? 300_000 : dice < 40 ? lengths.nextInt(20_000) : lengths.nextInt(200);
+    length = 8 + length / 8 * 8;
+    for (int at = 0; at < length; at += 8) {
+      memory.set(ValueLayout.JAVA_LONG, at, number * 1_000_003 + at);
+    }
+    return length;
+  }
+
+  private static void check(Follower follower, long number, Random lengths, MemorySegment memory) {
+    assertThat(follower.number()).isEqualTo(number);
+    int length = put(memory, number, lengths);
+    assertThat(follower.length()).isEqualTo(length);
+    long different =
+        MemorySegment.mismatch(
+            follower.memory(), follower.offset(), follower.offset() + length, memory, 0, length);
+    assertThat(different).as("record %d", number).isEqualTo(-1);
+  }
+
+  /** Runs of one block, so that slots are used again all the time, often while they are read. */
+  @Test
+  void slotsUsedAgainWhileRead() throws Exception {
+    long records = 4L * RECORDS;
+    try (RecordWriter writer = writer(file()).blockSize(4096).liveBytes(1).create();
+        ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      List<Future<?>> followers = new ArrayList<>();
+      for (int f = 0; f < 4; f++) {
+        followers.add(
+            threads.submit(
+                () -> {
+                  try (Follower follower = Follower.open(file())) {
+                    for (long number = 0; number < records; number++) {
+                      assertThat(follower.poll(LONG_TIME)).isTrue();
+                      MemorySegment memory = follower.memory();
+                      for (long at = 0; at < follower.length(); at += 8) {
+                        long word = memory.get(UNALIGNED, follower.offset() + at);
+                        if (word != number || follower.number() != number) {
+                          throw new AssertionError(
+                              word + " at " + at + " of " + follower.number() + ", not " + number);
+                        }
+                      }
+                    }
+                  }
+                }));
+      }
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment record = arena.allocate(256, 8);
+        for (long number = 0; number < records; number++) {
+          long length = 8 * (number % 32);
+          for (long at = 0; at < length; at += 8) {
+            record.set(ValueLayout.JAVA_LONG, at, number);
+          }
+          writer.append(record, 0, length);
+        }
+      }
+      for (Future<?> follower : followers) {
+        follower.get();
+      }
+    }
+  }
+
+  private static long follow(Path file, long seed, boolean slow) {
+    Random lengths = new Random(seed);
+    Random moods = new Random(seed + 1);
+    try (Follower follower = Follower.open(file);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocate(400_000, 8);
+      for (long number = 0; number < RECORDS; number++) {
+        assertThat(follower.poll(LONG_TIME)).as("record %d", number).isTrue();
+        check(follower, number, lengths, memory);
+        if (slow && moods.nextInt(8000) == 0) {
+          // Long enough for the writer to go over the slots more than once.
+          long until = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(moods.nextInt(30));
+          while (System.nanoTime() < until) {
+            Thread.onSpinWait();
+          }
+        }
+      }
+      assertThat(follower.poll()).isFalse();
+      return follower.epoch();
+    }
+  }
+
+  /** Fast and slow followers see every record once, whole and in order, over several writers. */
+  @Test
+  void everyRecordOnce() throws Exception {
+    long seed = Long.getLong("varve.seed", System.nanoTime());
+    System.out.println("FollowerRaceTest: seed " + seed);
+    writer(file()).create().close();
+    try (ExecutorService threads = Executors.newFixedThreadPool(3)) {
+      List<Future<Long>> followers = new ArrayList<>();
+      for (boolean slow : new boolean[] {false, true}) {
+        followers.add(threads.submit((Callable<Long>) () -> follow(file(), seed, slow)));
+      }
+      Random lengths = new Random(seed);
+      Random random = new Random(seed + 2);
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment memory = arena.allocate(400_000, 8);
+        RecordWriter writer = writer(file()).liveBytes(64 << 10).append();
+        for (long number = 0; number < RECORDS; number++) {
+          int length = put(memory, number, lengths);
+          assertThat(writer.append(memory, 0, length)).isEqualTo(number);
+          int dice = random.nextInt(40_000);
+          if (dice < 10) {
+            writer.flush();
+          } else if (dice == 10) {
+            writer.close();
+            writer = writer(file()).liveBytes(64 << 10).append();
+          }
+        }
+        writer.close();
+      }
+      for (Future<Long> follower : followers) {
+        assertThat(follower.get()).isPositive();
+      }
+    }
+  }
+
+  /** Any number of threads write; the follower sees each thread's records in its order. */
+  @Test
+  void sharedWriters() throws Exception {
+    int writers = 3;
+    int each = 5000;
+    try (RecordWriter writer = writer(file()).shared().create();
+        Follower follower = Follower.open(file());
+        ExecutorService threads = Executors.newFixedThreadPool(writers)) {
+      List<Future<?>> running = new ArrayList<>();
+      for (int w = 0; w < writers; w++) {
+        int id = w;
+        running.add(
+            threads.submit(
+                () -> {
+                  for (int i = 0; i < each; i++) {
+                    writer.append(new byte[] {(byte) id, (byte) (i >> 8), (byte) i});
+                  }
+                }));
+      }
+      int[] next = new int[writers];
+      for (int i = 0; i < writers * each; i++) {
+        assertThat(follower.poll(LONG_TIME)).isTrue();
+        byte[] record = follower.toArray();
+        int number = ((record[1] & 255) << 8) | (record[2] & 255);
+        assertThat(number).isEqualTo(next[record[0]]++);
+      }
+      for (Future<?> one : running) {
+        one.get();
+      }
+    }
+  }
+
+  /** A wait ends with the close of the follower. */
+  @Test
+  void closeEndsAWait() throws Exception {
+    try (RecordWriter writer = writer(file()).create();
+        ExecutorService threads = Executors.newFixedThreadPool(1)) {
+      for (int round = 0; round < 30; round++) {
+        Follower follower = Follower.open(file());
+        AtomicLong seen = new AtomicLong();
+        CountDownLatch begun = new CountDownLatch(1);
+        Future<?> waiting =
+            threads.submit(
+                () -> {
+                  begun.countDown();
+                  while (follower.poll(LONG_TIME)) {
+                    seen.incrementAndGet();
+                  }
+                });
+        begun.await();
+        while (round % 2 == 0 && seen.get() < 100L * round) {
+          writer.append(new byte[10]);
+        }
+        follower.close();
+        assertThatThrownBy(waiting::get).hasCauseInstanceOf(ClosedException.class);
+      }
+    }
+  }
+
+  /** Another thread's interrupt ends a wait. */
+  @Test
+  void interruptEndsAWait() throws Exception {
+    try (RecordWriter writer = writer(file()).create();
+        Follower follower = Follower.open(file())) {
+      Thread self = Thread.currentThread();
+      Thread other =
+          new Thread(
+              () -> {
+                while (self.getState() != Thread.State.TIMED_WAITING) {
+                  Thread.onSpinWait();
+                }
+                self.interrupt();
+              });
+      other.start();
+      assertThat(follower.poll(LONG_TIME)).isFalse();
+      assertThat(Thread.interrupted()).isTrue();
+      other.join();
+      writer.append(new byte[1]);
+      assertThat(follower.poll()).isTrue();
+    }
+  }
+
+  /**
+   * Somebody cuts the live file: exceptions on both sides, and nothing that was written is lost.
+   */
+  @Test
+  void cutLiveFile() throws IOException {
+    RecordWriter writer = writer(file()).create();
+    Follower follower = Follower.open(file());
+    writer.append(new byte[100]);
+    writer.flush();
+    assertThat(follower.poll()).isTrue();
+    try (RandomAccessFile live = new RandomAccessFile(home.resolve("f.vrec.live").toFile(), "rw")) {
+      live.setLength(4096);
+    }
+    int acknowledged = 1;
+    VarveException refused = null;
+    for (int i = 0; i < 100 && refused == null; i++) {
+      try {
+        writer.append(new byte[100]);
+        acknowledged++;
+      } catch (StorageException e) {
+        refused = e;
+      }
+    }
+    assertThat(refused).isNotNull().hasMessageContaining("f.vrec.live");
+    assertThat(acknowledged).isEqualTo(1);
+    assertThatThrownBy(() -> writer.append(new byte[1])).isInstanceOf(VarveException.class);
+    assertThatThrownBy(writer::close).isInstanceOf(VarveException.class);
+    assertThat(follower.poll()).isFalse();
+    try (RecordWriter next = writer(file()).append()) {
+      assertThat(next.count()).isEqualTo(1);
+      next.append(new byte[2]);
+      assertThat(follower.poll(LONG_TIME)).isTrue();
+      assertThat(follower.length()).isEqualTo(2);
+    }
+    follower.close();
+  }
+
+  /** The same in compiled code, where a fault is raised late: nothing is published by mistake. */
+  @Test
+  void cutLiveFileUnderCompiledCode() throws IOException {
+    for (int length : new int[] {1, 4, 8, 64, 9000}) {
+      Path file = home.resolve("cut-" + length);
+      RecordWriter writer = writer(file).create();
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment record = arena.allocate(length);
+        record.fill((byte) 9);
+        for (int i = 0; i < 60_000; i++) {
+          writer.append(record);
+        }
+        writer.flush();
+        long written = writer.count();
+        byte[] word = new byte[8];
+        try (RandomAccessFile live =
+            new RandomAccessFile(home.resolve(file + ".live").toFile(), "rw")) {
+          live.setLength(4096);
+          byte[] before = new byte[8];
+          live.seek(LiveLayout.P);
+          live.readFully(before);
+          assertThatThrownBy(() -> writer.append(record)).isInstanceOf(StorageException.class);
+          live.seek(LiveLayout.P);
+          live.readFully(word);
+          assertThat(word).as("P, with records of %d bytes", length).isEqualTo(before);
+        }
+        assertThatThrownBy(writer::close).isInstanceOf(VarveException.class);
+        try (RecordWriter next = writer(file).append()) {
+          assertThat(next.count()).isEqualTo(written);
+        }
+      }
+    }
+  }
+
+  @Test
+  void nothingIsAllocatedPerRecord() {
+    try (RecordWriter writer = writer(file()).create();
+        Follower follower = Follower.open(file());
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment record = arena.allocate(64);
+      double bytes =
+          AllocationMeter.bytesPerOperation(
+              () -> {
+                writer.append(record);
+                if (writer.count() % 3 == 0) {
+                  while (follower.poll()) {
+                    sum += follower.memory().get(ValueLayout.JAVA_BYTE, follower.offset());
+                  }
+                }
+              });
+      assertThat(bytes).isLessThan(1.0);
+      assertThat(sum).isZero();
+    }
+  }
+}
