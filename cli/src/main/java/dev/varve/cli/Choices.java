@@ -3,6 +3,7 @@ package dev.varve.cli;
 
 import dev.varve.arrow.Compression;
 import dev.varve.log.WritePolicy;
+import dev.varve.record.Acknowledge;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
@@ -43,6 +44,13 @@ abstract class Choices<E extends Enum<E>> implements ITypeConverter<E>, Iterable
   static final class OfRecordFormat extends Choices<RecordFormat> {
     OfRecordFormat() {
       super(RecordFormat.values());
+    }
+  }
+
+  /** When records are acknowledged. */
+  static final class OfAcknowledge extends Choices<Acknowledge> {
+    OfAcknowledge() {
+      super(Acknowledge.values());
     }
   }
 

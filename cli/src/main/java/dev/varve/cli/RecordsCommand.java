@@ -38,6 +38,7 @@ final class RecordsCommand implements Runnable {
             new RecordsRepairCommand(streams),
             new RecordsConvertCommand(streams),
             new RecordsShuffleCommand(streams),
+            new RecordsFollowCommand(streams),
             new HelpCommand());
     commands.forEach(line::addSubcommand);
   }

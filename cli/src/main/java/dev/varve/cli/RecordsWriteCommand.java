@@ -4,6 +4,7 @@ package dev.varve.cli;
 import com.fasterxml.jackson.core.JsonGenerator;
 import dev.varve.NotFoundException;
 import dev.varve.file.Durability;
+import dev.varve.record.Acknowledge;
 import dev.varve.record.RecordWriter;
 import dev.varve.record.RecordWriterStatistics;
 import java.io.IOException;
@@ -69,6 +70,18 @@ final class RecordsWriteCommand implements Callable<Integer> {
               + " command waited for more (default none). Readers see it by then, too.")
   @Nullable Durability durability;
 
+  @Option(
+      names = "--acknowledge",
+      paramLabel = "WHEN",
+      converter = Choices.OfAcknowledge.class,
+      completionCandidates = Choices.OfAcknowledge.class,
+      defaultValue = "on-flush",
+      description =
+          "When followers see a record, and it survives a kill: on-flush, when it is written to the"
+              + " file; or each, at once, through a small file beside it (default"
+              + " ${DEFAULT-VALUE}).")
+  Acknowledge acknowledge;
+
   @Option(names = "--json", description = "Report as one JSON object.")
   boolean json;
 
@@ -121,6 +134,7 @@ final class RecordsWriteCommand implements Callable<Integer> {
     return writing.open(
         file,
         settings -> {
+          settings.acknowledge(acknowledge);
           if (durability != null) {
             settings.durability(durability);
           }

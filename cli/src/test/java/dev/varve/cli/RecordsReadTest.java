@@ -79,7 +79,9 @@ class RecordsReadTest {
   void helpIsThereForEveryCommand() {
     String all = CliRun.of("records", "--help").ok().text();
     List<String> commands =
-        List.of("write", "cat", "head", "count", "get", "stat", "verify", "repair", "convert");
+        List.of(
+            "write", "cat", "head", "count", "get", "stat", "verify", "repair", "convert",
+            "shuffle", "follow");
     for (String command : commands) {
       assertThat(all).contains("  " + command);
       String help = CliRun.of("records", command, "--help").ok().text();

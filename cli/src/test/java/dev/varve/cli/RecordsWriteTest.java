@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -159,6 +161,17 @@ class RecordsWriteTest {
                 .assertFails(ExitCode.NOT_FOUND))
         .contains(missing.toString());
     assertThat(directory.resolve("x")).doesNotExist();
+  }
+
+  @Test
+  void linesOfAnyLengthAreFoundWhereverTheBufferEnds() {
+    String lines =
+        IntStream.of(700_000, 700_000, 0, 3_000_000, 1, 700_000, 900_000, 5)
+            .mapToObj(length -> Integer.toString(length % 7).repeat(length) + "\n")
+            .collect(Collectors.joining());
+    CliRun.of(lines.getBytes(UTF_8), "records", "write", file).ok();
+    assertThat(CliRun.of("records", "count", file).ok().text().strip()).isEqualTo("8");
+    assertThat(CliRun.of("records", "cat", file).ok().text().equals(lines)).isTrue();
   }
 
   @Test

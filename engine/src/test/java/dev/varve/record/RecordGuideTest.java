@@ -72,7 +72,7 @@ class RecordGuideTest {
     for (; blocks.find(); count++) {
       assertThat(here).contains(withoutIndent(blocks.group(1)));
     }
-    assertThat(count).isEqualTo(12);
+    assertThat(count).isEqualTo(13);
     blocks.reset(Files.readString(README));
     assertThat(
             Stream.generate(() -> blocks.find() ? blocks.group(1) : "")
@@ -160,6 +160,20 @@ class RecordGuideTest {
       assertThat(reader.count()).isEqualTo(1);
       assertThat(reader.metadata()).containsKey("unit");
     }
+  }
+
+  @Test
+  void following() {
+    write("one", "two");
+    // @start region="follow"
+    try (Follower follower = Follower.builder(path).cursor("billing").open()) {
+      while (follower.poll(Duration.ofMillis(100))) {
+        use(follower.segment());
+      }
+      follower.commit(); // the next follower of this name goes on behind
+    }
+    // @end
+    assertThat(used).containsExactly("one", "two");
   }
 
   @Test
