@@ -248,7 +248,7 @@ class RecordsConvertTest {
   @Test
   void contentTellsTheFormatAlsoIfItsBeginningIsDamaged() throws IOException {
     Path source = write(List.of(new byte[] {1}, new byte[] {2}));
-    Path ours = path("ours");
+    Path ours = path("ours.tfrecord");
     byte[] bytes = Files.readAllBytes(source);
     bytes[3] ^= 1;
     Files.write(ours, bytes);
