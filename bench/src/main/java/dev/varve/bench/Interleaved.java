@@ -30,7 +30,8 @@ import org.apache.arrow.vector.ipc.ArrowReader;
  * <p>JMH runs one benchmark after the other, minutes apart; on a machine that others use, ratios of
  * such figures say little. Here they come from rounds of well under a minute.
  *
- * <pre>bench/run interleaved touch|sum|ingest|blocked|seam|formats|append|read|all [ROUNDS]</pre>
+ * <pre>bench/run interleaved touch|sum|ingest|blocked|seam|formats|append|read|shards|all [ROUNDS]
+ * </pre>
  */
 public final class Interleaved {
 
@@ -53,7 +54,7 @@ public final class Interleaved {
     String which = args.length > 0 ? args[0] : "all";
     int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 0;
     List<String> all =
-        List.of("touch", "sum", "ingest", "blocked", "seam", "formats", "append", "read");
+        List.of("touch", "sum", "ingest", "blocked", "seam", "formats", "append", "read", "shards");
     Interleaved interleaved = new Interleaved(rounds);
     for (String each : which.equals("all") ? all : Arrays.asList(which.split(",", -1))) {
       switch (each) {
@@ -65,6 +66,7 @@ public final class Interleaved {
         case "formats" -> interleaved.formats();
         case "append" -> interleaved.append();
         case "read" -> interleaved.read();
+        case "shards" -> interleaved.shards();
         default -> throw new IllegalArgumentException(each + " is none of " + all);
       }
     }
@@ -301,6 +303,13 @@ public final class Interleaved {
     Rounds rounds = rounds(2, 9);
     new Records(Dataset.directory()).read(rounds);
     finish(rounds, "read");
+  }
+
+  /** Writing record files by two threads. */
+  private void shards() throws Exception {
+    Rounds rounds = rounds(1, 7);
+    new Records(Dataset.directory()).shards(rounds);
+    finish(rounds, "shards");
   }
 
   private static long together(StreamCache cache) throws Exception {

@@ -4,8 +4,13 @@ package dev.varve.bench;
 import dev.varve.bench.Rounds.Clock;
 import dev.varve.bench.Rounds.Contender;
 import dev.varve.bench.Rounds.Cost;
+import dev.varve.record.Acknowledge;
+import dev.varve.record.Compression;
+import dev.varve.record.RecordProducer;
 import dev.varve.record.RecordReader;
 import dev.varve.record.RecordWriter;
+import dev.varve.record.RecordWriterBuilder;
+import dev.varve.record.ShardedWriter;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -40,6 +45,7 @@ final class Records {
           List.of(
               writing("FileChannel", path -> FramedFile.write(path, source, records)),
               writing("RecordWriter, on flush", path -> write(path, source, records)),
+              writing("RecordWriter, each", path -> writeEach(path, source, records)),
               writing("Chronicle Queue", path -> Chronicle.write(path, source, records))));
     }
   }
@@ -101,10 +107,56 @@ final class Records {
         .getCurrentThreadAllocatedBytes();
   }
 
-  private static void write(Path path, RecordSource source, long records) {
+  /** Writes a gigabyte to two shards with two workers, and zstd beside one thread. */
+  void shards(Rounds rounds) throws Exception {
+    RecordSource small = RecordSource.of(64);
+    rounds.run(
+        "16777216 records of 64 bytes",
+        List.of(
+            writing("RecordWriter", path -> write(path, small, 1 << 24)),
+            writing(
+                "ShardedWriter, 2 workers",
+                path -> shard(path, Compression.NONE, small, 1 << 24))));
+    RecordSource source = RecordSource.of(1 << 10);
+    long records = (256L << 20) / source.length();
+    rounds.run(
+        "256 MiB of records of 1024 bytes, zstd",
+        List.of(
+            writing(
+                "RecordWriter",
+                path ->
+                    write(
+                        RecordWriter.builder(path).compression(Compression.ZSTD), source, records)),
+            writing(
+                "ShardedWriter, 2 workers",
+                path -> shard(path, Compression.ZSTD, source, records))));
+  }
+
+  private static void shard(Path path, Compression compression, RecordSource source, long records)
+      throws IOException {
     MemorySegment memory = source.memory();
     int length = source.length();
-    try (RecordWriter writer = RecordWriter.builder(path).create()) {
+    try (ShardedWriter writer =
+            ShardedWriter.builder(path).shards(2).workers(2).compression(compression).create();
+        RecordProducer producer = writer.producer()) {
+      for (long i = 0; i < records; i++) {
+        producer.append(memory, source.offset(i), length);
+      }
+    }
+  }
+
+  private static void write(Path path, RecordSource source, long records) {
+    write(RecordWriter.builder(path), source, records);
+  }
+
+  private static void writeEach(Path path, RecordSource source, long records) {
+    write(RecordWriter.builder(path).acknowledge(Acknowledge.EACH), source, records);
+  }
+
+  private static void write(RecordWriterBuilder builder, RecordSource source, long records) {
+    MemorySegment memory = source.memory();
+    int length = source.length();
+    try (RecordWriter writer = builder.create()) {
       for (long i = 0; i < records; i++) {
         writer.append(memory, source.offset(i), length);
       }
