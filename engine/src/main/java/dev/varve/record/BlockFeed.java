@@ -192,10 +192,10 @@ final class BlockFeed implements AutoCloseable {
       problem = block.openCompressed(window, place, header);
     } else if (header.isLarge()) {
       large = file.map(place + Format.UNIT, header.raw, MapAccess.READ_ONLY);
-      block.openPlain(large.segment(), 0, header);
+      block.openPlain(large.segment(), 0, header.records, header.shape(), header.raw);
     } else {
       long in = window.get(place + Format.UNIT, header.stored);
-      block.openPlain(window.memory(), in, header);
+      block.openPlain(window.memory(), in, header.records, header.shape(), header.raw);
     }
     return problem == null ? block.problem() : problem;
   }
