@@ -217,6 +217,23 @@ public final class ShardedWriter implements AutoCloseable {
   }
 
   /**
+   * Appends a part of a segment as a record. Waits while the queue is full.
+   *
+   * @param segment holds the bytes, native or heap
+   * @param offset where they begin
+   * @param length how many there are
+   * @throws IndexOutOfBoundsException if the part is not within the segment
+   * @throws IllegalArgumentException if it is longer than {@link RecordWriter#MAX_RECORD_BYTES}
+   * @throws FullException if the disk was full for earlier records; this one is not taken
+   * @throws dev.varve.StorageException if earlier records could not be kept; likewise
+   * @throws dev.varve.PoisonedException if earlier records could not be synced; likewise
+   * @throws ClosedException if the writer is closed
+   */
+  public void append(MemorySegment segment, long offset, long length) {
+    own.append(segment, offset, length);
+  }
+
+  /**
    * Appends a record, to be told what became of it, as {@link RecordProducer#appendAsync}.
    *
    * @param record its bytes, native or heap
@@ -516,10 +533,18 @@ public final class ShardedWriter implements AutoCloseable {
   }
 
   private void finished(RecordBatch batch, Ticket ticket) {
-    batch.clear();
+    boolean reusable = true;
+    try {
+      batch.clear();
+    } catch (OutOfMemoryError e) {
+      batch.close();
+      reusable = false;
+    }
     lock.lock();
     try {
-      spare.push(batch);
+      if (reusable) {
+        spare.push(batch);
+      }
       ticket.phase.unfinished--;
       progressed.signalAll();
     } finally {

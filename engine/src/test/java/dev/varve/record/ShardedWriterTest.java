@@ -287,9 +287,11 @@ class ShardedWriterTest {
   void exactlyTheLostOnesAreToldOf() {
     int lost = 0;
     for (FaultKind kind : FaultKind.values()) {
-      for (Durability durability : List.of(Durability.NONE, Durability.SYNC)) {
+      for (int round = 0; round < 4; round++) {
+        Durability durability = round % 2 == 0 ? Durability.NONE : Durability.SYNC;
+        int burst = round < 2 ? 1 : 9;
         boolean reached = true;
-        for (int n = 1; reached; n += 1 + n / 40) {
+        for (int n = 1; reached; n += 1 + n / 20) {
           SimulatedStorage own = RecordSamples.storage();
           ShardNames.createDirectory(own, DIR);
           List<CompletableFuture<WrittenRecord>> futures = new ArrayList<>();
@@ -304,7 +306,9 @@ class ShardedWriterTest {
                   .maxShardBytes(6000)
                   .durability(durability);
           long planned = own.calls() + n;
-          own.failCall(planned, kind);
+          for (int i = 0; i < burst; i++) {
+            own.failCall(planned + i, kind);
+          }
           try {
             ShardedWriter writer = builder.create();
             for (int i = 0; i < 120; i++) {
@@ -329,7 +333,7 @@ class ShardedWriterTest {
             }
           }
           Collections.sort(told);
-          String where = kind + " " + durability + " at call " + n;
+          String where = burst + " of " + kind + " " + durability + " at call " + n;
           if (durability == Durability.NONE) {
             assertThat(content(own.killed())).as(where).isEqualTo(told);
           } else {
@@ -341,6 +345,27 @@ class ShardedWriterTest {
       }
     }
     assertThat(lost).isPositive();
+  }
+
+  /**
+   * What a sync that failed was to make durable is never said to be, and work goes on elsewhere.
+   */
+  @Test
+  void aFailedSyncIsNotTriedAgain() {
+    try (ShardedWriter writer = builder().shards(1).durability(Durability.SYNC).create()) {
+      writer.append(RecordSamples.bytes("before"));
+      writer.flush();
+      long syncs = storage.calls(SimulatedStorage.Operation.SYNC);
+      storage.failCall(SimulatedStorage.Operation.SYNC, syncs + 1, FaultKind.SYNC_FAILURE);
+      CompletableFuture<WrittenRecord> lost = writer.appendAsync(RecordSamples.bytes("lost"));
+      await(lost::isDone);
+      assertThat(lost.exceptionNow()).isInstanceOf(VarveException.class);
+      writer.appendAsync(RecordSamples.bytes("after")).join();
+      assertThat(writer.files()).hasSize(2);
+      storage
+          .crashStates(20)
+          .forEach(state -> assertThat(content(state)).contains("before", "after"));
+    }
   }
 
   private static void close(ShardedWriter writer) {
