@@ -27,15 +27,21 @@ import org.jspecify.annotations.Nullable;
  * }
  */
 public final class RecordSetReader implements RecordCursor {
-  private final Builder options;
+  private final Storage storage;
+  private final OnDamage onDamage;
+  private final boolean unclosed;
+  private final String name;
   private final List<SetFile> files;
   private int index;
   private @Nullable RecordReader reader;
   private boolean closed;
 
   private RecordSetReader(Builder options) {
-    this.options = options;
-    this.files = SetFile.list(options.storage, options.directory, options.prefix);
+    this.storage = options.storage;
+    this.onDamage = options.onDamage;
+    this.unclosed = options.unclosed;
+    this.name = "reader of set " + options.directory.resolve(options.prefix);
+    this.files = SetFile.list(storage, options.directory, options.prefix);
   }
 
   /**
@@ -73,7 +79,7 @@ public final class RecordSetReader implements RecordCursor {
       }
       long end = files.get(index).first() + open.count();
       long expected = files.get(index + 1).first();
-      if (end != expected && options.onDamage == OnDamage.FAIL) {
+      if (end != expected && onDamage == OnDamage.FAIL) {
         throw new CorruptionException(
             "set of record files",
             files.get(index).path().toString(),
@@ -102,11 +108,9 @@ public final class RecordSetReader implements RecordCursor {
 
   private RecordReader open(int which) {
     RecordReaderBuilder builder =
-        RecordReader.builder(files.get(which).path())
-            .storage(options.storage)
-            .onDamage(options.onDamage);
+        RecordReader.builder(files.get(which).path()).storage(storage).onDamage(onDamage);
     boolean last = which + 1 == files.size();
-    return (last && options.unclosed ? builder.acceptUnclosed() : builder).open();
+    return (last && unclosed ? builder.acceptUnclosed() : builder).open();
   }
 
   private void moveTo(int newIndex) {
@@ -228,7 +232,7 @@ public final class RecordSetReader implements RecordCursor {
 
   private void checkOpen() {
     if (closed) {
-      throw new ClosedException("reader of set " + options.directory.resolve(options.prefix));
+      throw new ClosedException(name);
     }
   }
 

@@ -29,7 +29,9 @@ record ShardSequence(List<Path> files, boolean shuffled, boolean endless, long s
       return index;
     }
     int[] order = new int[count];
-    SplitMix random = new SplitMix(new SplitMix(seed + place / count).next());
+    // Twice, so that the passes of one seed are not those of another one, some later.
+    long pass = new SplitMix(seed).next() + place / count;
+    SplitMix random = new SplitMix(new SplitMix(pass).next());
     for (int i = 0; i < count; i++) {
       int j = random.below(i + 1);
       order[i] = order[j];

@@ -2,6 +2,7 @@
 package dev.varve.record;
 
 import dev.varve.ClosedException;
+import dev.varve.StorageException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -11,6 +12,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,6 +54,11 @@ public final class ShardedReader implements RecordCursor {
   private final List<Thread> threads = new ArrayList<>();
   private final ShardCursor own;
 
+  /** Held by the one thread that closes files and memory. */
+  private final ReentrantLock closing = new ReentrantLock();
+
+  private boolean released;
+
   /** Guards all that follows. */
   private final ReentrantLock lock = new ReentrantLock();
 
@@ -70,6 +77,10 @@ public final class ShardedReader implements RecordCursor {
   private long queuedRecords;
   private long queuedBytes;
   private boolean shared;
+
+  /** Why a thread has ended before its time, for want of memory for example. */
+  private @Nullable Throwable failure;
+
   private volatile boolean closed;
 
   ShardedReader(ShardedReaderBuilder builder, ShardProgress.Resumed resumed, boolean fresh) {
@@ -79,8 +90,9 @@ public final class ShardedReader implements RecordCursor {
     this.slots = new ReaderSlot[resumed.slots()];
     this.share = Math.max(1, builder.queueBytes() / slots.length);
     this.batchBytes = Math.clamp(share / 4, SMALLEST_BATCH, LARGEST_BATCH);
+    Function<Path, RecordReader> opener = builder.opener();
     for (int i = 0; i < slots.length; i++) {
-      slots[i] = new ReaderSlot(i, sequence, builder::openShard);
+      slots[i] = new ReaderSlot(i, sequence, opener);
     }
     int queueCount = inTurn ? slots.length : 1;
     for (int i = 0; i < queueCount; i++) {
@@ -138,11 +150,21 @@ public final class ShardedReader implements RecordCursor {
   // Done by workers.
 
   private void work() {
-    ReaderSlot slot = pick();
-    while (slot != null) {
-      RecordBatch batch = newBatch();
-      deliver(slot.read(batch));
-      slot = pick();
+    try {
+      ReaderSlot slot = pick();
+      while (slot != null) {
+        RecordBatch batch = newBatch();
+        deliver(slot.read(batch));
+        slot = pick();
+      }
+    } catch (RuntimeException | Error e) {
+      lock.lock();
+      try {
+        failure = e;
+        delivered.signalAll();
+      } finally {
+        lock.unlock();
+      }
     }
   }
 
@@ -252,10 +274,13 @@ public final class ShardedReader implements RecordCursor {
     lock.lock();
     try {
       Deque<ReaderSlot.Delivery> deliveries = queues.get(queue);
-      while (deliveries.isEmpty() && wait && !closed && !isEnded(queue)) {
+      while (deliveries.isEmpty() && wait && !closed && failure == null && !isEnded(queue)) {
         delivered.awaitUninterruptibly();
       }
       checkOpen(false);
+      if (failure != null && deliveries.isEmpty()) {
+        throw new StorageException(name + " could not read ahead: " + failure, failure);
+      }
       ReaderSlot.Delivery delivery = deliveries.poll();
       if (delivery != null) {
         delivery.slot().queuedBytes -= delivery.batch().bytes();
@@ -461,11 +486,24 @@ public final class ShardedReader implements RecordCursor {
       lock.unlock();
     }
     Joined.all(threads);
+    closing.lock();
+    try {
+      if (!released) {
+        released = true;
+        release();
+      }
+    } finally {
+      closing.unlock();
+    }
+  }
+
+  /** Closes files without the lock, which who waits needs in order to be told. */
+  private void release() {
+    for (ReaderSlot slot : slots) {
+      slot.close();
+    }
     lock.lock();
     try {
-      for (ReaderSlot slot : slots) {
-        slot.close();
-      }
       batches.forEach(RecordBatch::close);
       batches.clear();
       spare.clear();

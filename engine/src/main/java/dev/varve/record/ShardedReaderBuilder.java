@@ -5,6 +5,7 @@ import dev.varve.file.Storage;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** Settings of a {@link ShardedReader}. For one thread. */
@@ -208,8 +209,14 @@ public final class ShardedReaderBuilder {
     return Math.min(wanted, slots);
   }
 
-  RecordReader openShard(Path file) {
-    RecordReaderBuilder builder = RecordReader.builder(file).storage(storage).onDamage(onDamage);
-    return (unclosed ? builder.acceptUnclosed() : builder).open();
+  /** Returns how shards are opened, by what is set now. */
+  Function<Path, RecordReader> opener() {
+    Storage from = storage;
+    OnDamage what = onDamage;
+    boolean accept = unclosed;
+    return file -> {
+      RecordReaderBuilder builder = RecordReader.builder(file).storage(from).onDamage(what);
+      return (accept ? builder.acceptUnclosed() : builder).open();
+    };
   }
 }

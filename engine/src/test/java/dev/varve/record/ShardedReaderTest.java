@@ -258,6 +258,8 @@ class ShardedReaderTest {
       for (int slots = 1; slots <= 4; slots++) {
         List<String> taken = new ArrayList<>();
         List<String> errors = new ArrayList<>();
+        List<Checkpoint> checkpoints = new ArrayList<>();
+        List<Integer> sizes = new ArrayList<>();
         try (ShardedReader reader =
             builder().order(order).shards(slots).workers(2).queueBytes(2000).open()) {
           boolean more = true;
@@ -269,9 +271,19 @@ class ShardedReaderTest {
               }
             } catch (CorruptionException e) {
               errors.add(e.file());
+              checkpoints.add(reader.checkpoint());
+              sizes.add(taken.size());
             }
           }
           assertThat(reader.next()).isFalse();
+        }
+        // Behind the second error, the rest is the same or, drained, as much.
+        try (ShardedReader reader = builder().resume(checkpoints.get(1)).open()) {
+          List<String> rest = take(reader, 10_000);
+          assertThat(rest).hasSize(taken.size() - sizes.get(1));
+          if (order == ShardOrder.ROUND_ROBIN) {
+            assertThat(rest).isEqualTo(taken.subList(sizes.get(1), taken.size()));
+          }
         }
         assertThat(errors).containsExactlyInAnyOrder(path(1).toString(), path(2).toString());
         for (int shard : new int[] {0, 3}) {
@@ -283,8 +295,12 @@ class ShardedReaderTest {
       }
     }
     try (ShardedReader reader = builder().onDamage(OnDamage.SKIP).open()) {
-      List<String> taken = take(reader, 10_000);
-      assertThat(taken.size()).isBetween(120 + 400, 120 + 499);
+      int taken = 0;
+      for (; reader.next(); taken++) {
+        int shard = (int) ShardNames.number(reader.shard(), "shard");
+        assertThat(show(reader)).isEqualTo(text(shard, (int) reader.number()));
+      }
+      assertThat(taken).isBetween(120 + 400, 120 + 499);
     }
   }
 
@@ -504,6 +520,7 @@ class ShardedReaderTest {
     Thread closer = Thread.ofPlatform().start(reader::close);
     consumer.join();
     assertThat(thrown.get()).isInstanceOf(ClosedException.class);
+    assertThat(holder.isAlive()).isTrue();
     go.countDown();
     closer.join();
     holder.join();
@@ -518,14 +535,23 @@ class ShardedReaderTest {
     }
     write(30, 40, 50);
     try (Shuffler shuffler =
-        Shuffler.builder(
-                Sampler.builder()
-                    .add(builder().queueBytes(1000).open(), 2)
-                    .add(RecordCursor.of(List.of(RecordSamples.bytes("z"))), 1)
-                    .open())
-            .records(1000)
-            .open()) {
-      assertThat(take(shuffler, 10_000)).hasSize(123);
+            Shuffler.builder(
+                    Sampler.builder()
+                        .add(builder().queueBytes(1000).open(), 2)
+                        .add(RecordCursor.of(List.of(RecordSamples.bytes("z"))), 1)
+                        .open())
+                .records(1000)
+                .open();
+        ShardedWriter writer =
+            ShardedWriter.builder(RecordSamples.DIR).storage(storage).prefix("out").create()) {
+      while (shuffler.next()) {
+        writer.append(shuffler.memory(), shuffler.offset(), shuffler.length());
+      }
+    }
+    try (ShardedReader out = builder().prefix("out").order(ShardOrder.DRAIN).open()) {
+      List<String> all = take(out, 10_000);
+      assertThat(all).hasSize(123).contains("x", "z", text(0, 0), text(1, 39), text(2, 49));
+      assertThat(all).filteredOn(t -> t.length() > 1000).hasSize(1);
     }
   }
 
