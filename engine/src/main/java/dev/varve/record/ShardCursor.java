@@ -39,6 +39,16 @@ final class ShardCursor implements RecordCursor {
   }
 
   ShardPoll poll(boolean wait) {
+    try {
+      return move(wait);
+    } catch (IllegalStateException e) {
+      // Memory that another thread has closed meanwhile.
+      reader.checkOpen(closed);
+      throw e;
+    }
+  }
+
+  private ShardPoll move(boolean wait) {
     reader.checkOpen(closed);
     current = null;
     int left = ended.length;
