@@ -53,6 +53,7 @@ final class LiveView implements AutoCloseable {
   /** How many bytes of its frames were copied, from where on the last time, and the numbers. */
   private long end;
 
+  private long newEnd;
   private long begin;
   private long number;
   private long count;
@@ -191,34 +192,47 @@ final class LiveView implements AutoCloseable {
   /** Copies what is new in the run. */
   Step read() {
     try {
-      long p = (long) LiveLayout.LONG.getAcquire(memory, (long) LiveLayout.P);
-      long slot = LiveLayout.slotAt(run, slotBytes);
-      boolean ended = LiveLayout.run(p) != run;
-      long newEnd =
-          ended
-              ? (long) LiveLayout.LONG.getAcquire(memory, slot + LiveLayout.FINAL)
-              : LiveLayout.used(p);
-      boolean possible = newEnd >= end && newEnd <= slotBytes - LiveLayout.SLOT;
-      if (possible && newEnd > end) {
-        MemorySegment.copy(memory, slot + LiveLayout.SLOT + end, buffer, end, newEnd - end);
-      }
-      Faults.surface();
-      if (LiveLayout.run(p) > run + 1 || isOverrun(run)) {
-        return Step.BEHIND;
-      }
-      if (!possible || LiveLayout.run(p) < run) {
-        throw damaged(LiveLayout.P, "bytes of run " + run, Long.toHexString(p) + ", " + newEnd);
-      }
-      if (newEnd == end) {
-        return ended ? Step.ENDED : Step.NOTHING;
-      }
-      begin = end;
-      end = newEnd;
-      countFrames(slot);
-      return Step.FRAMES;
+      long p = published();
+      copy(p);
+      return judge(p);
     } catch (InternalError e) {
       throw broken(e);
     }
+  }
+
+  /** Returns P. */
+  long published() {
+    return (long) LiveLayout.LONG.getAcquire(memory, (long) LiveLayout.P);
+  }
+
+  /** Copies what was new when P was read; that can be worthless, as {@link #judge} finds out. */
+  void copy(long p) {
+    long slot = LiveLayout.slotAt(run, slotBytes);
+    newEnd =
+        LiveLayout.run(p) == run
+            ? LiveLayout.used(p)
+            : (long) LiveLayout.LONG.getAcquire(memory, slot + LiveLayout.FINAL);
+    if (newEnd > end && newEnd <= slotBytes - LiveLayout.SLOT) {
+      MemorySegment.copy(memory, slot + LiveLayout.SLOT + end, buffer, end, newEnd - end);
+    }
+    Faults.surface();
+  }
+
+  /** Reads P again, and tells what the copy is. */
+  Step judge(long p) {
+    if (LiveLayout.run(p) > run + 1 || isOverrun(run)) {
+      return Step.BEHIND;
+    }
+    if (newEnd < end || newEnd > slotBytes - LiveLayout.SLOT || LiveLayout.run(p) < run) {
+      throw damaged(LiveLayout.P, "bytes of run " + run, Long.toHexString(p) + ", " + newEnd);
+    }
+    if (newEnd == end) {
+      return LiveLayout.run(p) == run ? Step.NOTHING : Step.ENDED;
+    }
+    begin = end;
+    end = newEnd;
+    countFrames(LiveLayout.slotAt(run, slotBytes));
+    return Step.FRAMES;
   }
 
   /** Tells, behind reads of a slot, whether the run after the next one may have written there. */

@@ -33,7 +33,6 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(300)
 class FollowerRaceTest {
   private static final Duration LONG_TIME = Duration.ofSeconds(100);
-  private static final ValueLayout.OfLong UNALIGNED = ValueLayout.JAVA_LONG_UNALIGNED;
   private static final int RECORDS = Boolean.getBoolean("varve.long") ? 3_000_000 : 120_000;
 
   @TempDir Path home;
@@ -66,48 +65,6 @@ class FollowerRaceTest {
         MemorySegment.mismatch(
             follower.memory(), follower.offset(), follower.offset() + length, memory, 0, length);
     assertThat(different).as("record %d", number).isEqualTo(-1);
-  }
-
-  /** Runs of one block, so that slots are used again all the time, often while they are read. */
-  @Test
-  void slotsUsedAgainWhileRead() throws Exception {
-    long records = 4L * RECORDS;
-    try (RecordWriter writer = writer(file()).blockSize(4096).liveBytes(1).create();
-        ExecutorService threads = Executors.newFixedThreadPool(4)) {
-      List<Future<?>> followers = new ArrayList<>();
-      for (int f = 0; f < 4; f++) {
-        followers.add(
-            threads.submit(
-                () -> {
-                  try (Follower follower = Follower.open(file())) {
-                    for (long number = 0; number < records; number++) {
-                      assertThat(follower.poll(LONG_TIME)).isTrue();
-                      MemorySegment memory = follower.memory();
-                      for (long at = 0; at < follower.length(); at += 8) {
-                        long word = memory.get(UNALIGNED, follower.offset() + at);
-                        if (word != number || follower.number() != number) {
-                          throw new AssertionError(
-                              word + " at " + at + " of " + follower.number() + ", not " + number);
-                        }
-                      }
-                    }
-                  }
-                }));
-      }
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment record = arena.allocate(256, 8);
-        for (long number = 0; number < records; number++) {
-          long length = 8 * (number % 32);
-          for (long at = 0; at < length; at += 8) {
-            record.set(ValueLayout.JAVA_LONG, at, number);
-          }
-          writer.append(record, 0, length);
-        }
-      }
-      for (Future<?> follower : followers) {
-        follower.get();
-      }
-    }
   }
 
   private static long follow(Path file, long seed, boolean slow) {

@@ -14,8 +14,10 @@ import dev.varve.NotFoundException;
 import dev.varve.SnapshotLostException;
 import dev.varve.VarveException;
 import dev.varve.file.FaultKind;
+import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -514,6 +516,31 @@ class FollowerTest {
     }
     follower.close();
     writer.close();
+  }
+
+  /** A copy of a slot counts only if the slot was not used again meanwhile. */
+  @Test
+  void slotUsedAgainWhileItIsCopied() {
+    SimulatedStorage storage = RecordSamples.storage();
+    for (int runs = 0; runs < 4; runs++) {
+      try (RecordWriter writer = LiveCrashTest.writer(storage).fileId(9).replace()) {
+        writer.append(RecordSamples.random(1, 100));
+        try (StorageFile file = storage.open(LIVE, FileAccess.READ);
+            LiveView view = LiveView.open(storage, file, 9)) {
+          assertThat(view).isNotNull();
+          assertThat(view.peek()).isTrue();
+          view.enter();
+          long p = view.published();
+          view.copy(p);
+          for (int run = 0; run < runs; run++) {
+            writer.flush();
+            writer.append(RecordSamples.random(2, 100));
+          }
+          assertThat(view.judge(p))
+              .isEqualTo(runs < 2 ? LiveView.Step.FRAMES : LiveView.Step.BEHIND);
+        }
+      }
+    }
   }
 
   /** A live file of another boot is not followed. */

@@ -315,6 +315,29 @@ class LiveCrashTest {
     }
   }
 
+  /** A slot of a writer that was never this file's last one is not taken, whatever it has. */
+  @Test
+  void slotOfAnotherEpochIsNotTaken() {
+    SimulatedStorage storage = RecordSamples.storage();
+    byte[] file;
+    byte[] live;
+    try (RecordWriter writer = writer(storage).create()) {
+      for (String text : List.of("one", "two", "three")) {
+        writer.append(RecordSamples.bytes(text));
+      }
+      file = RecordSamples.content(storage, RecordSamples.FILE);
+      live = RecordSamples.content(storage, LIVE);
+    }
+    SimulatedStorage copy = RecordSamples.machine(file);
+    try (RecordWriter writer = RecordSamples.writer(copy).append()) {
+      writer.append(RecordSamples.bytes("other"));
+    }
+    RecordSamples.put(copy, LIVE, live);
+    try (RecordWriter writer = writer(copy).append()) {
+      assertThat(writer.count()).isEqualTo(1);
+    }
+  }
+
   /** Whatever stands in a live file: no wild access, and the record file stays whole. */
   @Test
   void hostileLiveFile() {
