@@ -220,12 +220,15 @@ class FollowerTest {
         byte[] unsure = die(process, expected, follower);
         int acknowledged = expected.records.size();
         expected.poll(follower, Integer.MAX_VALUE);
-        try (RecordWriter next = LiveCrashTest.writer(machine).append()) {
+        RecordWriterBuilder builder =
+            effect % 2 == 0 ? LiveCrashTest.writer(machine) : RecordSamples.writer(machine);
+        try (RecordWriter next = builder.append()) {
           assertThat(next.count()).isBetween((long) acknowledged, acknowledged + 1L);
           if (next.count() > acknowledged) {
             expected.records.add(RecordSamples.show(unsure));
           }
           expected.append(next, RecordSamples.bytes("after"));
+          next.flush();
           expected.poll(follower, Integer.MAX_VALUE);
         }
         expected.seen = 0;
