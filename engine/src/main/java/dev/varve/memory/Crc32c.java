@@ -3,7 +3,9 @@ package dev.varve.memory;
 
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.util.Objects;
 import java.util.zip.CRC32C;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A reusable CRC32C computation over segments of any length (the Castagnoli polynomial of RFC 3720,
@@ -27,6 +29,11 @@ public final class Crc32c {
 
   private final CRC32C crc = new CRC32C();
 
+  /** What {@link #keepView} was given, and the view of it. */
+  private @Nullable MemorySegment viewed;
+
+  private @Nullable ByteBuffer view;
+
   /** Creates a computation that has seen no bytes. */
   public Crc32c() {}
 
@@ -42,6 +49,21 @@ public final class Crc32c {
    */
   public int value() {
     return (int) crc.getValue();
+  }
+
+  /**
+   * Keeps a view of a segment whose parts are gone over again and again, so that {@link
+   * #update(MemorySegment, long, long)} of this very segment allocates nothing. It takes the place
+   * of what was given before; a segment of more than a gigabyte has no effect.
+   *
+   * @param segment private native memory; reachable as long as this is, and alive when it is used
+   * @throws IllegalArgumentException if the segment is mapped
+   */
+  public void keepView(MemorySegment segment) {
+    checkPrivate(segment);
+    boolean fits = segment.byteSize() <= VIEW_BYTES;
+    viewed = fits ? segment : null;
+    view = fits ? segment.asByteBuffer() : null;
   }
 
   /**
@@ -64,17 +86,27 @@ public final class Crc32c {
    * @throws IndexOutOfBoundsException if the range is not within the segment
    */
   public void update(MemorySegment segment, long offset, long length) {
-    if (segment.isMapped()) {
-      throw new IllegalArgumentException(
-          "CRC32C over a mapped segment of "
-              + segment.byteSize()
-              + " bytes could kill the JVM on a fault; use updateCopying");
+    ByteBuffer kept = view;
+    if (kept != null && segment == viewed) {
+      Objects.checkFromIndexSize(offset, length, segment.byteSize());
+      crc.update(kept.limit((int) (offset + length)).position((int) offset));
+      return;
     }
+    checkPrivate(segment);
     MemorySegment range = segment.asSlice(offset, length);
     if (length <= VIEW_BYTES) {
       crc.update(range.asByteBuffer());
     } else {
       updateInViews(range, VIEW_BYTES);
+    }
+  }
+
+  private static void checkPrivate(MemorySegment segment) {
+    if (segment.isMapped()) {
+      throw new IllegalArgumentException(
+          "CRC32C over a mapped segment of "
+              + segment.byteSize()
+              + " bytes could kill the JVM on a fault; use updateCopying");
     }
   }
 

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.charset.StandardCharsets;
@@ -121,6 +122,34 @@ class Crc32cTest {
       assertThat(
               AllocationMeter.bytesPerOperation(() -> crc.updateCopying(memory, 64, 1024, scratch)))
           .isLessThanOrEqualTo(300);
+    }
+  }
+
+  @Test
+  void keptViewsGiveTheSame() {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment kept = arena.allocate(1000);
+      for (long i = 0; i < 1000; i++) {
+        kept.set(ValueLayout.JAVA_BYTE, i, (byte) (i * 31));
+      }
+      MemorySegment other = arena.allocate(1000).copyFrom(kept);
+      Crc32c viewing = new Crc32c();
+      viewing.keepView(kept);
+      for (int[] range : new int[][] {{900, 100}, {0, 1000}, {3, 0}, {10, 5}, {1000, 0}}) {
+        Crc32c plain = new Crc32c();
+        plain.update(other, range[0], range[1]);
+        for (MemorySegment each : new MemorySegment[] {kept, other}) {
+          viewing.reset();
+          viewing.update(each, range[0], range[1]);
+          assertThat(viewing.value()).isEqualTo(plain.value());
+        }
+      }
+      assertThatThrownBy(() -> viewing.update(kept, 990, 11))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      assertThatThrownBy(() -> viewing.update(kept, -1, 1))
+          .isInstanceOf(IndexOutOfBoundsException.class);
+      assertThat(AllocationMeter.bytesPerOperation(() -> viewing.update(kept, 8, 40)))
+          .isLessThan(1.0);
     }
   }
 }

@@ -68,6 +68,7 @@ public final class TfRecordReader implements AutoCloseable {
     this.size = file.size();
     this.window = arena.allocate(Math.clamp(size, 1, WINDOW_BYTES));
     this.view = window.asReadOnly();
+    crc.keepView(window);
   }
 
   /**
@@ -209,6 +210,7 @@ public final class TfRecordReader implements AutoCloseable {
       arena = Arena.ofShared();
       window = arena.allocate(bytes);
       view = window.asReadOnly();
+      crc.keepView(window);
     }
     windowStart = begin;
     windowEnd = begin;

@@ -58,6 +58,7 @@ public final class TfRecordWriter implements AutoCloseable {
     this.lock = lock;
     this.file = file;
     this.end = file.size();
+    crc.keepView(buffer);
   }
 
   /**
