@@ -8,7 +8,7 @@ import java.nio.ByteBuffer;
 import java.util.SplittableRandom;
 
 /**
- * Random bytes that records of one length are taken from.
+ * Random bytes that records of one length are taken from; they compress to about half.
  *
  * @param memory the bytes
  * @param buffer a view of them
@@ -21,7 +21,7 @@ record RecordSource(MemorySegment memory, ByteBuffer buffer, int length) {
     MemorySegment memory = Arena.ofAuto().allocate(BYTES, 64);
     SplittableRandom random = new SplittableRandom(length);
     for (long at = 0; at < BYTES; at += Long.BYTES) {
-      memory.set(ValueLayout.JAVA_LONG, at, random.nextLong());
+      memory.set(ValueLayout.JAVA_LONG, at, random.nextLong() & 0x0F0F0F0F0F0F0F0FL);
     }
     return new RecordSource(memory, memory.asByteBuffer(), length);
   }
