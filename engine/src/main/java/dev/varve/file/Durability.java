@@ -13,7 +13,7 @@ import java.util.Objects;
  * <ul>
  *   <li>{@link #NONE}: what an explicit sync covered;
  *   <li>{@link #async}: all but at most the last {@link #maxAge}, always a prefix without holes;
- *   <li>{@link #SYNC}: every acknowledged operation; concurrent callers share one sync.
+ *   <li>{@link #SYNC}: every acknowledged operation.
  * </ul>
  *
  * <p>Immutable, compared by value.
