@@ -88,6 +88,8 @@ class DiskyHostileTest {
     assertCorrupt(disk(records(2, HUGE, data), data), "size of records");
     assertCorrupt(disk(records(2, -1, data), data), "size of records");
     assertCorrupt(disk(records(1L << 40, 7, data), data), "number of records");
+    MemorySegment unused = bytes(0, 2, 1, 0, 7);
+    assertCorrupt(disk(records(1, 1, unused), unused), "sizes of records");
     MemorySegment more = bytes(0, 2, 3, 4, 1, 1, 1, 2, 2, 2, 2, 9);
     assertCorrupt(disk(records(2, 7, more), more), "size of records");
     for (int[] sizes : new int[][] {{0, 12, 1, 1}, {0, 0xFF, 0xFF}, {0, 0x80}, {0, 5, 1}}) {
