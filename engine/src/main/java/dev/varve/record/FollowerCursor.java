@@ -45,6 +45,9 @@ final class FollowerCursor implements AutoCloseable {
   private final Crc32c crc = new Crc32c();
   private long sequence;
 
+  /** Whether the newest mark was synced since the file was opened. */
+  private boolean settled;
+
   /** What the newest mark says; the id is 0 if nothing was ever committed. */
   private long id;
 
@@ -208,17 +211,26 @@ final class FollowerCursor implements AutoCloseable {
 
   /** Makes a position durable. */
   void commit(long fileId, long newNumber, long newEpoch) {
+    if (!settled) {
+      // A sync that failed before may have left it in the page cache only.
+      put(sequence, id, number, epoch);
+      settled = true;
+    }
     if (fileId == id && newNumber == number && newEpoch == epoch) {
       return;
     }
-    mark.fill((byte) 0);
-    write(mark, sequence + 1, fileId, newNumber, newEpoch, crc);
-    file.write(((sequence + 1) & 1) * HALF, mark);
-    file.sync();
+    put(sequence + 1, fileId, newNumber, newEpoch);
     sequence++;
     id = fileId;
     number = newNumber;
     epoch = newEpoch;
+  }
+
+  private void put(long newSequence, long newId, long newNumber, long newEpoch) {
+    mark.fill((byte) 0);
+    write(mark, newSequence, newId, newNumber, newEpoch, crc);
+    file.write((newSequence & 1) * HALF, mark);
+    file.sync();
   }
 
   @Override

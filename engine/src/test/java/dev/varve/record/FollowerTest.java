@@ -11,7 +11,9 @@ import dev.varve.CorruptionException;
 import dev.varve.FormatVersionException;
 import dev.varve.FullException;
 import dev.varve.NotFoundException;
+import dev.varve.PoisonedException;
 import dev.varve.SnapshotLostException;
+import dev.varve.StorageException;
 import dev.varve.VarveException;
 import dev.varve.file.FaultKind;
 import dev.varve.file.FileAccess;
@@ -30,6 +32,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -519,6 +522,66 @@ class FollowerTest {
     }
     follower.close();
     writer.close();
+  }
+
+  /**
+   * What a failed sync has left in the page cache is not taken for durable by the next follower.
+   */
+  @Test
+  void aPositionWhoseSyncFailedIsWrittenAgain() {
+    SimulatedStorage storage = RecordSamples.storage();
+    try (RecordWriter writer = RecordSamples.writer(storage).create()) {
+      for (int i = 0; i < 5; i++) {
+        writer.append(RecordSamples.bytes("record " + i));
+      }
+      writer.sync();
+    }
+    for (int more = 0; more < 2; more++) {
+      try (Follower follower = follower(storage).cursor("c").open()) {
+        assertThat(follower.poll()).isTrue();
+        follower.commit();
+        assertThat(follower.poll()).isTrue();
+        long syncs = storage.calls(SimulatedStorage.Operation.SYNC);
+        storage.failCall(SimulatedStorage.Operation.SYNC, syncs + 1, FaultKind.SYNC_FAILURE);
+        assertThatThrownBy(follower::commit).isInstanceOf(StorageException.class);
+        assertThatThrownBy(follower::commit).isInstanceOf(PoisonedException.class);
+      }
+      try (Follower follower = follower(storage).cursor("c").open()) {
+        int least = 2 * more + 1;
+        checkCursor(storage, least, 5);
+        AtomicReference<Throwable> failure = new AtomicReference<>();
+        storage.afterEachEffect(
+            process -> {
+              try {
+                checkCursor(process, least, 5);
+              } catch (RuntimeException | Error e) {
+                failure.compareAndSet(null, e);
+              }
+            });
+        assertThat(follower.nextNumber()).isEqualTo(least + 1);
+        if (more == 0) {
+          follower.commit();
+          checkCursor(storage, 2, 2);
+        } else {
+          assertThat(follower.poll()).isTrue();
+          follower.commit();
+          checkCursor(storage, 5, 5);
+        }
+        storage.afterEachEffect(process -> {});
+        assertThat(failure.get()).isNull();
+      }
+    }
+  }
+
+  private static void checkCursor(SimulatedStorage storage, long least, long most) {
+    storage
+        .crashStates(50)
+        .forEach(
+            state -> {
+              try (Follower follower = follower(state).cursor("c").open()) {
+                assertThat(follower.nextNumber()).isBetween(least, most);
+              }
+            });
   }
 
   /** A copy of a slot counts only if the slot was not used again meanwhile. */
