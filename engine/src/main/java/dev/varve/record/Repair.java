@@ -40,7 +40,7 @@ final class Repair {
       records = walk.next();
       indexed = RecordFiles.isIndexed(Directory.of(window, links), links);
     }
-    if (damages.isEmpty() && indexed) {
+    if (damages.isEmpty() && indexed && !storage.exists(LiveFile.path(file.path()))) {
       return new RepairReport(records, 0, List.of());
     }
     damages.forEach(this::check);

@@ -425,4 +425,20 @@ class LiveCrashTest {
     assertThat(killed.list(RecordSamples.DIR)).doesNotContain(LIVE).contains(RecordSamples.FILE);
     writer.close();
   }
+
+  /** Also where the record file itself is whole: nothing was written since it was closed. */
+  @Test
+  void repairTakesOverBehindAClosedEnd() {
+    SimulatedStorage storage = RecordSamples.storage();
+    writer(storage).create().close();
+    try (RecordWriter writer = writer(storage).append()) {
+      writer.append(RecordSamples.bytes("one"));
+      SimulatedStorage killed = storage.killed();
+      RepairReport report = RecordFiles.repair(RecordSamples.FILE, killed);
+      assertThat(report.records()).isEqualTo(1);
+      assertThat(report.repaired()).isEmpty();
+      assertThat(RecordDamageTest.strictly(killed)).hasSize(1);
+      assertThat(killed.list(RecordSamples.DIR)).containsExactly(RecordSamples.FILE);
+    }
+  }
 }
