@@ -341,9 +341,12 @@ public final class RecordWriter implements AutoCloseable {
       try {
         part.finish(durability.level() != Durability.Level.NONE);
       } finally {
-        part.close();
-        file.close();
-        fileLock.close();
+        try {
+          part.close();
+        } finally {
+          file.close();
+          fileLock.close();
+        }
       }
     } finally {
       unlock();

@@ -211,6 +211,40 @@ class LiveCrashTest {
     }
   }
 
+  /** Whatever fails of a close, the file can be opened again, and nothing is lost. */
+  @ParameterizedTest
+  @EnumSource(Acknowledge.class)
+  void everyCallOfACloseFails(Acknowledge acknowledge) {
+    boolean reached = true;
+    for (int call = 1; reached; call++) {
+      for (FaultKind kind : FaultKind.values()) {
+        SimulatedStorage storage = RecordSamples.storage();
+        RecordWriter writer = writer(storage).acknowledge(acknowledge).create();
+        writer.append(RecordSamples.bytes("one"));
+        writer.flush();
+        writer.append(RecordSamples.bytes("two"));
+        long fault = storage.calls() + call;
+        storage.failCall(fault, kind);
+        int least = acknowledge == Acknowledge.EACH ? 2 : 1;
+        try {
+          writer.close();
+          least = 2;
+        } catch (VarveException e) {
+          assertThat(storage.calls()).isGreaterThanOrEqualTo(fault);
+        }
+        reached = storage.calls() >= fault;
+        if (!reached) {
+          break;
+        }
+        try (RecordWriter next = writer(storage).append()) {
+          assertThat(next.count()).isBetween((long) least, 2L);
+        }
+        assertThat(RecordFiles.verify(RecordSamples.FILE, storage).damage()).isEmpty();
+        assertThat(storage.list(RecordSamples.DIR)).containsExactly(RecordSamples.FILE);
+      }
+    }
+  }
+
   /** A full disk refuses the append that finds no room, and loses nothing. */
   @Test
   void fullDiskAtEveryStep() {
