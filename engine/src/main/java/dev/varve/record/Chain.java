@@ -30,11 +30,13 @@ final class Chain {
     BlockHeader footer = new BlockHeader();
     Crc32c crc = new Crc32c();
     long end = window.size();
+    long most = Long.MAX_VALUE;
     while (end > 0) {
       Link link = before(window, end, footer, crc);
-      if (link == null) {
+      if (link == null || link.records > most) {
         return List.of();
       }
+      most -= link.records;
       links.addFirst(link);
       end = link.base;
     }
@@ -48,13 +50,11 @@ final class Chain {
     long in = window.get(end - Format.UNIT, Format.UNIT);
     if (!footer.read(window.memory(), in, Format.FOOTER_MAGIC, crc)
         || !footer.isClosing()
-        || footer.problem() != null) {
+        || footer.problem() != null
+        || footer.offset > end - footer.length()) {
       return null;
     }
     long base = end - footer.offset - footer.length();
-    if (base < 0) {
-      return null;
-    }
     in = window.get(base, Format.UNIT);
     if (!FileHeader.isWhole(window.memory(), in, crc)
         || FileHeader.id(window.memory(), in) != footer.id) {

@@ -109,7 +109,8 @@ final class IndexEntries {
           || base + offset < end
           || number + first < next
           || records == 0
-          || offset + Format.FRAME > header.offset) {
+          || offset > header.offset - Format.FRAME
+          || first > header.first) {
         return false;
       }
       add(base + offset, number + first, Integer.toUnsignedLong(records), length & 0xffffffffL);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.varve.file.SimulatedStorage;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Nothing is believed only because its checksum holds, and nothing allocated for it. */
+@Timeout(value = 3600, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class RecordHostileTest {
+  private static final int EVERY = Boolean.getBoolean("varve.long") ? 1 : 61;
+
+  @Test
+  void plainFiles() throws IOException, InterruptedException {
+    run("false");
+  }
+
+  @Test
+  @Tag("unsafe")
+  void compressedFiles() throws IOException, InterruptedException {
+    run("true");
+  }
+
+  private static PageDecoder.Piece piece(byte[] file, int kind) {
+    return new PageDecoder(file)
+        .pieces.stream().filter(piece -> piece.kind() == kind).findFirst().orElseThrow();
+  }
+
+  /** Two parts whose roots together say more records than there are numbers. */
+  @Test
+  void sumsBeyondAllNumbers() {
+    byte[] file = RecordSamples.nested();
+    PageDecoder.Piece root = piece(file, 3);
+    for (int at : new int[] {root.begin(), root.end() - 64}) {
+      RecordHostile.set(file, at + 24, 8, Long.MAX_VALUE);
+      RecordHostile.seal(file, at);
+    }
+    SimulatedStorage storage = RecordSamples.machine(file);
+    assertThat(RecordDamageTest.strictly(storage).getLast()).contains("corrupt");
+    try (RecordReader reader = RecordSamples.reader(storage).onDamage(OnDamage.SKIP).open()) {
+      assertThat(reader.count()).isNotNegative();
+      assertThat(RecordSamples.readAll(reader)).hasSizeGreaterThanOrEqualTo(3);
+    }
+  }
+
+  /** A footer whose part would begin so far before the file that the numbers wrap. */
+  @Test
+  void partsThatBeginNowhere() {
+    byte[] file = RecordSamples.plain();
+    int footer = file.length - 64;
+    RecordHostile.set(file, footer + 16, 8, Long.MAX_VALUE);
+    int stored = Root.FIXED + Root.LIVE * 2_796_000;
+    RecordHostile.set(file, footer + 48, 4, stored);
+    RecordHostile.set(file, footer + 56, 4, stored);
+    RecordHostile.seal(file, footer);
+    SimulatedStorage storage = RecordSamples.machine(file);
+    assertThat(RecordDamageTest.strictly(storage)).hasSize(6);
+    try (RecordReader reader = RecordSamples.reader(storage).onDamage(OnDamage.SKIP).open()) {
+      assertThat(RecordSamples.readAll(reader)).hasSize(5);
+    }
+  }
+
+  /** Entries behind which the next offset or number would wrap. */
+  @Test
+  void indexBeyondAllNumbers() {
+    for (int field : new int[] {0, 8}) {
+      byte[] file = RecordSamples.plain();
+      PageDecoder.Piece index = piece(file, 2);
+      int body = index.begin() + 64;
+      int last = body + IndexEntries.BYTES;
+      RecordHostile.set(file, last + field, 8, Long.MAX_VALUE - 63);
+      RecordHostile.set(file, last + 16, 4, 64);
+      int checksum = RecordHostile.crc(file, body, index.end() - 64 - body);
+      for (int at : new int[] {index.begin(), index.end() - 64}) {
+        RecordHostile.set(file, at + 52, 4, checksum);
+        RecordHostile.seal(file, at);
+      }
+      SimulatedStorage storage = RecordSamples.machine(file);
+      assertThat(RecordDamageTest.strictly(storage).getLast()).contains("its entries contradict");
+      try (RecordReader reader = RecordSamples.reader(storage).onDamage(OnDamage.SKIP).open()) {
+        for (int number = 4; number >= 0; number--) {
+          assertThat(reader.moveTo(number)).isTrue();
+        }
+      }
+    }
+  }
+
+  private static void run(String compressed) throws IOException, InterruptedException {
+    Process process =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-XX:+UseSerialGC",
+                "-Xmx64m",
+                "-XX:MaxDirectMemorySize=256m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                RecordHostile.class.getName(),
+                String.valueOf(EVERY),
+                "0",
+                compressed)
+            .redirectErrorStream(true)
+            .start();
+    String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertThat(process.waitFor()).as(said).isZero();
+    assertThat(said).containsPattern("(?m)^0 failures of ");
+  }
+}
