@@ -218,6 +218,11 @@ public final class RecordReader implements RecordCursor {
     preceding = Math.min(preceding, entries.end(e) - 1);
     if (!blocks.open(e)) {
       preceding = entries.first(e) - 1;
+    } else if (preceding < block.first || preceding >= block.first + block.records) {
+      long end = block.first + block.records;
+      long next = preceding < end ? entries.first(e) - 1 : end - 1;
+      blocks.damage(preceding - next, "its entry in the index has record " + preceding);
+      preceding = next;
     }
     positioned = true;
     return true;

@@ -3,6 +3,7 @@ package dev.varve.record;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.varve.CorruptionException;
 import dev.varve.file.SimulatedStorage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -86,6 +87,36 @@ class RecordHostileTest {
       try (RecordReader reader = RecordSamples.reader(storage).onDamage(OnDamage.SKIP).open()) {
         for (int number = 4; number >= 0; number--) {
           assertThat(reader.moveTo(number)).isTrue();
+        }
+      }
+    }
+  }
+
+  /** Blocks that have other records than the index says. */
+  @Test
+  void indexOfOtherBlocks() {
+    for (int[] change : new int[][] {{8, 2}, {16, 1}, {16, 4}, {24 + 8, 2}, {24 + 8, 4}, {40, 1}}) {
+      byte[] file = RecordSamples.plain();
+      PageDecoder.Piece index = piece(file, 2);
+      int body = index.begin() + 64;
+      RecordHostile.set(file, body + change[0], change[0] % 24 == 16 ? 4 : 8, change[1]);
+      int checksum = RecordHostile.crc(file, body, index.end() - 64 - body);
+      for (int at : new int[] {index.begin(), index.end() - 64}) {
+        RecordHostile.set(file, at + 52, 4, checksum);
+        RecordHostile.seal(file, at);
+      }
+      SimulatedStorage storage = RecordSamples.machine(file);
+      assertThat(RecordFiles.verify(RecordSamples.FILE, storage).damage()).isNotEmpty();
+      for (OnDamage onDamage : OnDamage.values()) {
+        try (RecordReader reader = RecordSamples.reader(storage).onDamage(onDamage).open()) {
+          reader.seek(reader.count());
+          int records = 0;
+          while (reader.previous()) {
+            records++;
+          }
+          assertThat(records).isBetween(1, 5);
+        } catch (CorruptionException e) {
+          assertThat(onDamage).isEqualTo(OnDamage.FAIL);
         }
       }
     }
