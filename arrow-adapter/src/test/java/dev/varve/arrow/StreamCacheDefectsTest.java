@@ -18,6 +18,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -253,6 +256,45 @@ class StreamCacheDefectsTest {
             .hasMessageContaining("schema");
       }
       assertThat(cache.ingestedCount()).isEqualTo(2);
+    }
+  }
+
+  /**
+   * Who waits for a batch is woken by that batch, not by the next: the source does not give the
+   * next before the reader has this one, and does not give this one before the reader waits for it.
+   */
+  @Test
+  void aReaderGetsABatchWithoutTheSourceGivingTheNext() throws Exception {
+    int batches = 12;
+    Thread readingThread = Thread.currentThread();
+    AtomicInteger read = new AtomicInteger();
+    TestSource source = source(batches);
+    for (int batch = 0; batch <= batches; batch++) {
+      int pulled = batch;
+      source.at(batch, () -> requireSoon(() -> read.get() == pulled && isWaiting(readingThread)));
+    }
+    try (StreamCache cache = builder(source).readAhead(3).create();
+        StreamReader reader = cache.reader()) {
+      while (reader.loadNextBatch()) {
+        TestSource.check(reader.getVectorSchemaRoot(), read.get(), ROWS);
+        read.incrementAndGet();
+      }
+      assertThat(read).hasValue(batches);
+    }
+  }
+
+  private static boolean isWaiting(Thread thread) {
+    return thread.getState() == Thread.State.TIMED_WAITING
+        || thread.getState() == Thread.State.WAITING;
+  }
+
+  private static void requireSoon(BooleanSupplier condition) throws IOException {
+    long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(60);
+    while (!condition.getAsBoolean()) {
+      if (System.nanoTime() > limit) {
+        throw new IOException("the batch before did not reach the reader that waits for it");
+      }
+      Thread.onSpinWait();
     }
   }
 
