@@ -410,6 +410,9 @@ public final class StreamCache implements AutoCloseable, Iterable<BatchLease> {
   /**
    * Ends ingestion; see the class. Returns although a pull from the source may be blocked.
    * Idempotent.
+   *
+   * @throws dev.varve.FullException if there is no room for batches of a kept cache that are only
+   *     in memory, which are lost then: to be safe, {@link #flush} before
    */
   @Override
   public void close() {

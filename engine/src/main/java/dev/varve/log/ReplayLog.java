@@ -582,9 +582,12 @@ public final class ReplayLog implements AutoCloseable {
    * the log synced. Readers go on with what is there; with the last of them go lock and memory and,
    * unless the log is kept, its files. Waits for an append that goes on. Idempotent.
    *
-   * @throws FullException when there is no room for what is only in memory, which is lost then: to
-   *     be safe, {@link #flush} before; or for what ends a segment, which is written when the log
-   *     is opened again
+   * <p>On a disk that is full, a segment may stay without what ends it: nothing is lost, it is
+   * sealed when the log is opened again, and a warning is logged.
+   *
+   * @throws FullException when there is no room for what is only in memory, or for the end of the
+   *     stream that was noted while something was; that is lost then: to be safe, {@link #flush}
+   *     before
    * @throws dev.varve.PoisonedException when a sync has failed, this one or one before; everything
    *     is closed all the same
    */

@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class Tiers {
 
+  private static final System.Logger LOGGER = System.getLogger(Tiers.class.getName());
+
   private final LogOptions options;
   private final LogIndex index;
   private final SegmentOwner owner;
@@ -375,6 +377,9 @@ final class Tiers {
 
   /** Seals finished segments whose batches are all in files by now. */
   private void sealWritten() {
+    if (finished) {
+      return; // They are sealed once every batch is written, which matters more.
+    }
     LogSegment segment = unsealed.peekFirst();
     while (segment != null && segment.endBatch <= nextWrite) {
       seal(segment);
@@ -446,7 +451,11 @@ final class Tiers {
     }
   }
 
-  /** Brings a kept log in order: everything written, sealed and synced, as far as that goes. */
+  /**
+   * Brings a kept log in order: everything written, sealed and synced, as far as that goes. A
+   * segment that cannot be sealed for want of space lacks nothing but its footer, which no reader
+   * of the log needs, and is sealed when the log is opened again; so that is no failure.
+   */
   void finish() {
     DiskTier tier = disk;
     if (tier == null || !options.kept()) {
@@ -456,7 +465,7 @@ final class Tiers {
     Teardown steps = new Teardown();
     steps.run(this::flush);
     for (LogSegment segment : index.segments) {
-      steps.run(() -> tier.seal(segment));
+      steps.run(() -> sealIfRoom(tier, segment));
     }
     if (nextWrite >= index.nextBatch) {
       steps.run(() -> tier.skipTo(index.firstSegment(), index.nextBatch));
@@ -464,6 +473,14 @@ final class Tiers {
     steps.run(tier::discardUnannounced);
     steps.run(tier::sync);
     steps.end();
+  }
+
+  private void sealIfRoom(DiskTier tier, LogSegment segment) {
+    try {
+      tier.seal(segment);
+    } catch (FullException e) {
+      LOGGER.log(System.Logger.Level.WARNING, options.name() + ": segment not sealed yet", e);
+    }
   }
 
   /** Gives back all memory and mappings that nobody has pinned. */
