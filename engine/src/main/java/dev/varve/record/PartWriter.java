@@ -223,7 +223,7 @@ final class PartWriter implements AutoCloseable {
   }
 
   /** Refuses everything from now on. */
-  private VarveException poisoned(VarveException cause) {
+  VarveException poisoned(VarveException cause) {
     poison = cause;
     tell(LiveLayout.FAILED);
     return cause;
@@ -323,21 +323,41 @@ final class PartWriter implements AutoCloseable {
   }
 
   private void forceFile() {
+    long end = sealed;
     try {
-      file.sync();
-      if (!nameSynced) {
-        Path directory = file.path().toAbsolutePath().getParent();
-        if (directory != null) {
-          storage.syncDirectory(directory);
-        }
-        nameSynced = true;
-      }
-      durable = sealed;
-      if (live != null) {
-        live.durable(base + durable);
-      }
+      force();
     } catch (VarveException e) {
       throw poisoned(e);
+    }
+    forced(end);
+  }
+
+  /** Returns where in the part the next write goes. */
+  long sealed() {
+    return sealed;
+  }
+
+  /** Makes durable what was written before; another thread may append meanwhile. */
+  void force() {
+    file.sync();
+    if (!nameSynced) {
+      Path directory = file.path().toAbsolutePath().getParent();
+      if (directory != null) {
+        storage.syncDirectory(directory);
+      }
+      nameSynced = true;
+    }
+  }
+
+  /** Notes that all before an end was made durable. */
+  void forced(long end) {
+    durable = end;
+    if (live != null) {
+      try {
+        live.durable(base + durable);
+      } catch (StorageException e) {
+        throw poisoned(e);
+      }
     }
   }
 
@@ -359,7 +379,7 @@ final class PartWriter implements AutoCloseable {
     finished = true;
   }
 
-  private void checkHealthy() {
+  void checkHealthy() {
     if (poison != null) {
       throw new PoisonedException(
           "a sync of record file "

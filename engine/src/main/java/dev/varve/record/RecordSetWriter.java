@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Acknowledgement, errors and durability are those of {@link RecordWriter}; going on to the next
  * file acknowledges all before. If that fails, the call throws whose record is not kept, and the
  * next call tries again. One writer a set, by its lock {@code PREFIX.lock}. For any number of
- * threads. Appending allocates nothing on the heap.
+ * threads, which share syncs as those of a {@linkplain RecordWriterBuilder#shared shared} writer.
+ * Appending allocates nothing on the heap.
  *
  * {@snippet :
  * try (RecordSetWriter writer =
@@ -119,6 +121,7 @@ public final class RecordSetWriter implements AutoCloseable {
               .compression(options.compression())
               .blockSize(options.blockSize())
               .set(setId, first)
+              .shared()
               .append();
       writer = open;
       bytes = open.statistics().fileBytes();
@@ -306,13 +309,7 @@ public final class RecordSetWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public void flush() {
-    lock.lock();
-    try {
-      checkOpen();
-      current().flush();
-    } finally {
-      lock.unlock();
-    }
+    unlocked(RecordWriter::flush);
   }
 
   /**
@@ -326,12 +323,28 @@ public final class RecordSetWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public void sync() {
-    lock.lock();
-    try {
-      checkOpen();
-      current().sync();
-    } finally {
-      lock.unlock();
+    unlocked(RecordWriter::sync);
+  }
+
+  /** Lets other threads append meanwhile, so that several share a sync. */
+  private void unlocked(Consumer<RecordWriter> action) {
+    boolean done = false;
+    while (!done) {
+      RecordWriter open;
+      lock.lock();
+      try {
+        checkOpen();
+        open = current();
+      } finally {
+        lock.unlock();
+      }
+      try {
+        action.accept(open);
+        done = true;
+      } catch (ClosedException e) {
+        // The next file was begun meanwhile, after all of this one was flushed: now its turn.
+        LOGGER.log(System.Logger.Level.TRACE, "the next file was begun", e);
+      }
     }
   }
 

@@ -56,14 +56,12 @@ public final class RecordWriter implements AutoCloseable {
   private final PartWriter part;
   private final long before;
   private final @Nullable ReentrantLock lock;
+  private final @Nullable SyncGroup group;
   private final @Nullable RecordSyncTimer timer;
   private long recordBytes;
   private long appended;
-
-  /** When the oldest record that is not synced was appended, under ASYNC; 0 if there is none. */
-  private long oldest;
-
   private volatile boolean closed;
+  private boolean released;
 
   private RecordWriter(
       Path path, WriterOptions options, WriterLock fileLock, StorageFile file, WriterState state) {
@@ -76,6 +74,7 @@ public final class RecordWriter implements AutoCloseable {
     this.part = new PartWriter(storage, file, state, options);
     boolean timed = durability.level() == Durability.Level.ASYNC;
     this.lock = options.shared() || timed ? new ReentrantLock() : null;
+    this.group = lock == null ? null : new SyncGroup(lock, part);
     this.timer = timed ? new RecordSyncTimer(this, durability.maxAge()) : null;
   }
 
@@ -192,8 +191,8 @@ public final class RecordWriter implements AutoCloseable {
       part.append(segment, offset, length);
       recordBytes += length;
       appended++;
-      if (timer != null && oldest == 0) {
-        oldest = Math.max(1, storage.nanoTime());
+      if (timer != null && group != null) {
+        group.appended(storage);
       }
       return number;
     } finally {
@@ -244,7 +243,7 @@ public final class RecordWriter implements AutoCloseable {
     try {
       checkOpen();
       if (durability.level() == Durability.Level.SYNC) {
-        part.sync();
+        syncPart();
       } else {
         part.flush();
       }
@@ -266,10 +265,17 @@ public final class RecordWriter implements AutoCloseable {
     lock();
     try {
       checkOpen();
-      part.sync();
-      oldest = 0;
+      syncPart();
     } finally {
       unlock();
+    }
+  }
+
+  private void syncPart() {
+    if (group == null) {
+      part.sync();
+    } else {
+      group.sync();
     }
   }
 
@@ -277,9 +283,8 @@ public final class RecordWriter implements AutoCloseable {
   void syncOlderThan(long age) {
     lock();
     try {
-      if (!closed && oldest != 0 && storage.nanoTime() - oldest >= age) {
-        part.sync();
-        oldest = 0;
+      if (!closed && group != null) {
+        group.syncOlderThan(age, storage.nanoTime());
       }
     } finally {
       unlock();
@@ -331,10 +336,14 @@ public final class RecordWriter implements AutoCloseable {
   public void close() {
     lock();
     try {
-      if (closed) {
+      closed = true;
+      if (group != null) {
+        group.awaitIdle();
+      }
+      if (released) {
         return;
       }
-      closed = true;
+      released = true;
       if (timer != null) {
         timer.stop();
       }

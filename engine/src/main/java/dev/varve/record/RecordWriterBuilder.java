@@ -96,7 +96,8 @@ public final class RecordWriterBuilder {
   }
 
   /**
-   * Lets any number of threads use the writer, each call under a lock.
+   * Lets any number of threads use the writer, each call under a lock. While one thread syncs,
+   * others append; those that wait to have their records durable share the next sync.
    *
    * @return this builder
    */

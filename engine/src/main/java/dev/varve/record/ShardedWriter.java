@@ -31,7 +31,7 @@ import org.jspecify.annotations.Nullable;
  * same producer (for records appended here, of this writer). {@link #flush} and {@link #close} also
  * tell of those of all producers. After an error the shard is opened again, and later records are
  * written to it once that is possible. After a failed sync, of records told to be lost it is not
- * known whether they are found later.
+ * known whether they are found later. Threads that flush or sync at the same time share it.
  *
  * <p>For any number of threads. An interrupt does not end waiting. Close the writer in the end:
  * until then its threads (daemons named {@code varve-shard-writer-N}) live.
@@ -55,6 +55,7 @@ public final class ShardedWriter implements AutoCloseable {
   private final List<Thread> threads = new ArrayList<>();
   private final List<Path> files = new CopyOnWriteArrayList<>();
   private final ReentrantLock closing = new ReentrantLock();
+  private final FlushRounds rounds = new FlushRounds(this::flushShards);
 
   /** Guards all that follows. Producers take it while they hold their own lock. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -284,12 +285,17 @@ public final class ShardedWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public void sync() {
-    flushAll(true);
+    Throwable error = flushAll(true);
     losses.report(name);
+    if (error != null) {
+      Losses own = new Losses();
+      own.add(0, error);
+      own.report(name);
+    }
   }
 
-  /** Has everything that was appended kept or told to be lost. */
-  void flushAll(boolean sync) {
+  /** Has everything that was appended kept or told to be lost. Returns what could not be synced. */
+  @Nullable Throwable flushAll(boolean sync) {
     checkThread();
     lock.lock();
     try {
@@ -297,19 +303,25 @@ public final class ShardedWriter implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+    return rounds.flush(sync);
+  }
+
+  private @Nullable Throwable flushShards(boolean sync) {
     producers.forEach(producer -> producer.handOver(false));
     awaitPhases();
+    Throwable first = null;
     for (WriterShard shard : shards) {
       acquire(shard);
       try {
         Throwable error = shard.flush(sync);
-        if (sync && error != null) {
-          losses.add(0, error);
+        if (sync && first == null) {
+          first = error;
         }
       } finally {
         release(shard);
       }
     }
+    return first;
   }
 
   private void checkThread() {
