@@ -25,7 +25,12 @@ final class BlockCheck {
     if (place + Format.UNIT > window.size()) {
       return "the file ends in it";
     }
-    long in = window.get(place, Format.UNIT);
+    long in;
+    if (header.length() <= Format.MAX_RAW) {
+      in = window.get(at, header.length()) + place - at; // The body is looked at next.
+    } else {
+      in = window.get(place, Format.UNIT);
+    }
     return footer.read(window.memory(), in, Format.FOOTER_MAGIC, crc) && footer.isSame(header)
         ? null
         : "its footer is damaged";

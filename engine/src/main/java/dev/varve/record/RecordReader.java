@@ -124,25 +124,44 @@ public final class RecordReader implements RecordCursor {
    */
   @Override
   public boolean next() {
+    if (standing && index + 1 < block.records && upcoming < to) {
+      if (stand(at + Format.up4(length), index + 1)) {
+        return true;
+      }
+      passBlock();
+    }
+    return advance();
+  }
+
+  /** Moves to the upcoming record, or the first one behind it. */
+  private boolean advance() {
     checkOpen();
-    boolean follows = standing && upcoming == block.first + index + 1;
-    standing = false;
+    leave();
     while (upcoming < to) {
       long wanted = upcoming - block.first;
       if (wanted >= 0 && wanted < block.records) {
-        long frame = follows ? at + Format.up4(length) : block.locate(wanted);
-        if (stand(frame, wanted)) {
+        if (stand(block.locate(wanted), wanted)) {
           return true;
         }
-        upcoming = block.first + block.records;
-        block.clear();
+        passBlock();
       } else if (!nextBlock()) {
         break;
       }
-      follows = false;
     }
     preceding = Math.min(upcoming, to) - 1;
     return false;
+  }
+
+  private void leave() {
+    if (standing) {
+      preceding = block.first + index - 1;
+      standing = false;
+    }
+  }
+
+  private void passBlock() {
+    upcoming = block.first + block.records;
+    block.clear();
   }
 
   /**
@@ -156,7 +175,7 @@ public final class RecordReader implements RecordCursor {
    */
   public boolean previous() {
     checkOpen();
-    standing = false;
+    leave();
     while (preceding >= from) {
       long wanted = preceding - block.first;
       if (wanted >= 0 && wanted < block.records) {
@@ -185,7 +204,6 @@ public final class RecordReader implements RecordCursor {
     at = frame + 4;
     length = found;
     upcoming = block.first + wanted + 1;
-    preceding = upcoming - 2;
     standing = true;
     records++;
     recordBytes += found;

@@ -12,8 +12,10 @@ import java.nio.file.Path;
  * for what follows. For one thread at a time.
  */
 final class Window implements AutoCloseable {
-  private static final int AHEAD = 1 << 20;
-  private static final long USUAL = AHEAD + Format.MAX_RAW + Format.FRAME + Format.UNIT;
+  /** Little enough that what is read is still in a processor's cache when it is looked at. */
+  private static final int AHEAD = 256 << 10;
+
+  private static final long USUAL = 2 * AHEAD;
 
   private final StorageFile file;
   private long size;
