@@ -82,21 +82,20 @@ final class BlockHeader {
   }
 
   void write(MemorySegment to, long at, int magic, Crc32c crc) {
-    to.set(LE_INT_UNALIGNED, at, magic);
-    to.set(BYTE, at + 4, (byte) kind);
-    to.set(BYTE, at + 5, (byte) codec);
-    to.set(BYTE, at + 6, (byte) stride);
-    to.set(BYTE, at + 7, (byte) flags);
+    int kinds = kind | codec << 8 | stride << 16 | flags << 24;
+    to.set(LE_LONG_UNALIGNED, at, words(magic, kinds));
     to.set(LE_LONG_UNALIGNED, at + 8, id);
     to.set(LE_LONG_UNALIGNED, at + 16, offset);
     to.set(LE_LONG_UNALIGNED, at + 24, first);
     to.set(LE_LONG_UNALIGNED, at + 32, durable);
-    to.set(LE_INT_UNALIGNED, at + 40, (int) records);
-    to.set(LE_INT_UNALIGNED, at + 44, (int) epoch);
-    to.set(LE_INT_UNALIGNED, at + 48, (int) stored);
-    to.set(LE_INT_UNALIGNED, at + 52, checksum);
+    to.set(LE_LONG_UNALIGNED, at + 40, words((int) records, (int) epoch));
+    to.set(LE_LONG_UNALIGNED, at + 48, words((int) stored, checksum));
     to.set(LE_INT_UNALIGNED, at + 56, (int) raw);
     to.set(LE_INT_UNALIGNED, at + 60, Format.checksum(crc, to, at, 60));
+  }
+
+  private static long words(int low, int high) {
+    return Integer.toUnsignedLong(low) | (long) high << 32;
   }
 
   /** Sets a block of a kind that has no records and no body yet. */

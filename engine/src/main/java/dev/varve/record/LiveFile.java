@@ -172,10 +172,12 @@ final class LiveFile implements AutoCloseable {
     long at = data + used;
     long end = at + 4 + Format.up4(length);
     try {
-      memory.set(LE_INT, end - 4, 0);
+      if ((length & 3) != 0) {
+        memory.set(LE_INT, end - 4, 0);
+      }
       memory.set(LE_INT, at, length);
       MemorySegment.copy(record, offset, memory, at + 4, length);
-      if (!holds(at, record, offset, length)) {
+      if (stored(at) != length || (isOnPages(at, end) && !holds(at, record, offset, length))) {
         Faults.surface();
         throw broken("does not hold what was stored", null);
       }
@@ -186,18 +188,20 @@ final class LiveFile implements AutoCloseable {
     LiveLayout.LONG.setRelease(memory, (long) LiveLayout.P, LiveLayout.word(run, used));
   }
 
-  /** Reads back the first and the last word of a frame, and one of each page between. */
+  private static boolean isOnPages(long at, long end) {
+    return ((at ^ (end - 1)) & -LiveLayout.PAGE) != 0;
+  }
+
+  /** Reads back one word of each page of a frame behind the first page. */
   private boolean holds(long at, MemorySegment record, long offset, int length) {
-    if (stored(at) != length) {
-      return false;
-    }
     long last = at + Format.up4(length);
     for (long q = (at + LiveLayout.PAGE) & -LiveLayout.PAGE; q < last; q += LiveLayout.PAGE) {
       if (stored(q) != record.get(LE_INT_UNALIGNED, offset + q - at - 4)) {
         return false;
       }
     }
-    return length == 0 || stored(last) == lastWord(record, offset + length, length);
+    return (last & (LiveLayout.PAGE - 1)) != 0
+        || stored(last) == lastWord(record, offset + length, length);
   }
 
   private int stored(long at) {
@@ -215,16 +219,6 @@ final class LiveFile implements AutoCloseable {
       word = (word << 8) | Byte.toUnsignedInt(record.get(Layouts.BYTE, end - i));
     }
     return word;
-  }
-
-  /** Copies frames of the run to private memory. */
-  void copy(long from, long length, MemorySegment to, long at) {
-    try {
-      MemorySegment.copy(memory, data + from, to, at, length);
-      Faults.surface();
-    } catch (InternalError e) {
-      throw broken("cannot be read", e);
-    }
   }
 
   /**

@@ -22,13 +22,16 @@ import org.jspecify.annotations.Nullable;
  * written again at the same place before anything else happens.
  */
 final class PartWriter implements AutoCloseable {
+  /** Frames of about so many bytes are added to the checksum at once. */
+  private static final int SUM_BYTES = 16 << 10;
+
   private final Storage storage;
   private final StorageFile file;
   private final Run run;
   private final int blockSize;
   private final int largeLimit;
   private final int codecId;
-  private final int liveBytes;
+  private final int runBytes;
   private final long base;
   private final long before;
   private final IndexWriter index;
@@ -46,6 +49,10 @@ final class PartWriter implements AutoCloseable {
   private long written;
   private long blocks;
   private boolean retry;
+
+  /** While the open block has no more bytes of frames, it takes another record as it is. */
+  private long room = -1;
+
   private boolean finished;
   private boolean nameSynced;
   private @Nullable VarveException poison;
@@ -53,17 +60,14 @@ final class PartWriter implements AutoCloseable {
   /** Where each record is published; null if none is. */
   private @Nullable LiveFile live;
 
-  /** Where in the run of the live file the open block begins. */
-  private long liveBlock;
-
   PartWriter(Storage storage, StorageFile file, WriterState state, WriterOptions options) {
     this.storage = storage;
     this.file = file;
-    this.run = new Run(options.compression(), options.blockSize());
+    this.run = new Run(options.compression(), options.blockSize(), options.runBytes());
     this.blockSize = options.blockSize();
     this.largeLimit = options.largeLimit();
     this.codecId = options.compression().codec();
-    this.liveBytes = options.liveBytes();
+    this.runBytes = options.runBytes();
     this.base = state.base();
     this.before = state.before();
     this.index = state.index();
@@ -77,7 +81,7 @@ final class PartWriter implements AutoCloseable {
 
   /** Publishes each record from now on, as a writer of a later epoch; nothing is pending. */
   void publish(Path path, long epoch) {
-    int frames = liveBytes + blockSize + Math.min(largeLimit, Format.LARGE) + 8;
+    int frames = runBytes + blockSize + Math.min(largeLimit, Format.LARGE) + 8;
     live =
         LiveFile.create(
             storage, path, header.id, epoch, frames, base + sealed, before + blockFirst);
@@ -108,29 +112,38 @@ final class PartWriter implements AutoCloseable {
   }
 
   void append(MemorySegment record, long offset, long length) {
-    checkHealthy();
-    if (retry) {
-      write();
-    }
     if (length > largeLimit) {
       appendLarge(record, offset, length);
       return;
     }
+    if (run.frames() > room) {
+      makeRoom();
+    }
+    if (live != null) {
+      publish(live, record, offset, (int) length);
+    }
+    run.append(record, offset, (int) length);
+  }
+
+  /** Does what must be done before the open block takes another record. */
+  private void makeRoom() {
+    checkHealthy();
+    if (retry) {
+      write();
+    }
     if (run.frames() > blockSize) {
       finishBlock();
+    } else {
+      run.sum();
     }
     if (isRunFull()) {
       writeRun();
     }
-    if (live == null) {
-      run.append(record, offset, (int) length);
-    } else {
-      publish(live, record, offset, (int) length);
-    }
+    room = Math.min(blockSize, run.frames() + SUM_BYTES);
   }
 
   private boolean isRunFull() {
-    return live == null ? run.used() >= Run.FULL : run.frames() == 0 && live.used() >= liveBytes;
+    return run.frames() == 0 && (run.isFull() || (live != null && live.used() >= runBytes));
   }
 
   private void publish(LiveFile to, MemorySegment record, long offset, int length) {
@@ -139,30 +152,17 @@ final class PartWriter implements AutoCloseable {
     } catch (StorageException e) {
       throw poisoned(e);
     }
-    run.note(length);
   }
 
   private void finishBlock() {
+    room = -1;
     if (run.records() > 0) {
-      takeFrames();
       prepare();
       int records = run.records();
       run.finishData(header);
       index.add(header.offset, header.first, records, header.stored);
       blockFirst += records;
       blocks++;
-    }
-  }
-
-  /** Gets the frames of the open block from where they were published. */
-  private void takeFrames() {
-    if (live != null) {
-      try {
-        live.copy(liveBlock, run.frames(), run.memory(), run.body());
-      } catch (StorageException e) {
-        throw poisoned(e);
-      }
-      liveBlock += run.frames();
     }
   }
 
@@ -182,6 +182,7 @@ final class PartWriter implements AutoCloseable {
 
   /** Writes the finished blocks. */
   private void write() {
+    room = -1;
     if (run.used() > 0) {
       retry = true;
       try {
@@ -204,7 +205,6 @@ final class PartWriter implements AutoCloseable {
       try {
         live.endRun(base + sealed, before + blockFirst);
         live.state(LiveLayout.OPEN);
-        liveBlock = 0;
       } catch (StorageException e) {
         throw poisoned(e);
       }
@@ -218,6 +218,7 @@ final class PartWriter implements AutoCloseable {
         live.state(state);
       } catch (StorageException e) {
         poison = poison == null ? e : poison;
+        room = -1;
       }
     }
   }
@@ -225,6 +226,7 @@ final class PartWriter implements AutoCloseable {
   /** Refuses everything from now on. */
   VarveException poisoned(VarveException cause) {
     poison = cause;
+    room = -1;
     tell(LiveLayout.FAILED);
     return cause;
   }

@@ -21,7 +21,7 @@ public final class RecordWriterBuilder {
   private int blockSize = 64 << 10;
   private int largeLimit = Format.LARGE;
   private Acknowledge acknowledge = Acknowledge.ON_FLUSH;
-  private int liveBytes = Run.FULL;
+  private int runBytes = Run.BYTES;
   private boolean shared;
   private long fileId;
   private long setId;
@@ -136,9 +136,9 @@ public final class RecordWriterBuilder {
     return this;
   }
 
-  /** Ends runs of published records earlier, for tests. */
-  RecordWriterBuilder liveBytes(int bytes) {
-    this.liveBytes = bytes;
+  /** Writes runs earlier, for tests. */
+  RecordWriterBuilder runBytes(int bytes) {
+    this.runBytes = bytes;
     return this;
   }
 
@@ -212,7 +212,7 @@ public final class RecordWriterBuilder {
         blockSize,
         largeLimit,
         acknowledge,
-        liveBytes,
+        runBytes,
         shared,
         new LinkedHashMap<>(metadata),
         fileId,

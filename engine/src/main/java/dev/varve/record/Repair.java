@@ -206,7 +206,7 @@ final class Repair {
             Format.LARGE,
             Format.LARGE,
             Acknowledge.ON_FLUSH,
-            Run.FULL,
+            Run.BYTES,
             false,
             Map.of(),
             0,

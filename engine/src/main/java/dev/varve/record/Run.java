@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * again with the same bytes. Appending a record allocates nothing.
  */
 final class Run implements AutoCloseable {
-  /** Finished bytes from which on a run is to be written. */
-  static final int FULL = 1 << 20;
+  /** Finished bytes from which on a run is usually written. */
+  static final int BYTES = 1 << 20;
 
   /** About how many bytes of frames stand between two entries of a table. */
   private static final int STRIDE_BYTES = 1024;
@@ -27,26 +27,44 @@ final class Run implements AutoCloseable {
   private final Arena scratchArena = Arena.ofShared();
 
   /** The offset of each frame of the open block. */
-  private final MemorySegment starts;
+  private final int[] starts;
 
   private final MemorySegment compressed;
   private final @Nullable BlockCodec codec;
   private final int codecId;
+  private final int full;
   private final Crc32c crc = new Crc32c();
+
+  /** Of the open block's body, as far as {@link #summed}. */
+  private final Crc32c sum = new Crc32c();
+
+  private long summed;
   private long used;
   private long frames;
   private int records;
 
-  Run(Compression compression, int blockSize) {
-    long most = (long) blockSize + Format.LARGE + 8;
-    memory = arena.allocate(FULL + 2L * Format.MAX_RAW, Format.UNIT);
-    starts = scratchArena.allocate(most, 4);
+  /**
+   * Creates a run without blocks.
+   *
+   * @param full from how many finished bytes on no block is begun
+   */
+  Run(Compression compression, int blockSize, int full) {
+    this.full = full;
+    int most = blockSize + Format.LARGE + 8;
+    memory = arena.allocate(full + Format.FRAME + Format.up64(2L * most), Format.UNIT);
+    keepViews();
+    starts = new int[most / 4];
     codec = compression == Compression.NONE ? null : compression.newCodec();
     codecId = compression.codec();
     compressed =
         codec == null
             ? MemorySegment.NULL
             : scratchArena.allocate(codec.compressBound(Format.MAX_RAW), Format.UNIT);
+  }
+
+  private void keepViews() {
+    crc.keepView(memory);
+    sum.keepView(memory);
   }
 
   MemorySegment memory() {
@@ -67,6 +85,11 @@ final class Run implements AutoCloseable {
     return used;
   }
 
+  /** Tells whether the finished blocks are to be written before another one is begun. */
+  boolean isFull() {
+    return used >= full;
+  }
+
   /** Returns the bytes of frames of the open block. */
   long frames() {
     return frames;
@@ -85,17 +108,25 @@ final class Run implements AutoCloseable {
   /** Appends a frame to the open block. */
   void append(MemorySegment record, long offset, int length) {
     long at = used + Format.UNIT + frames;
-    memory.set(LE_INT, at + Format.up4(length), 0);
+    if ((length & 3) != 0) {
+      memory.set(LE_INT, at + Format.up4(length), 0);
+    }
     memory.set(LE_INT, at, length);
     MemorySegment.copy(record, offset, memory, at + 4, length);
-    note(length);
+    starts[records++] = (int) frames;
+    frames += 4 + Format.up4(length);
   }
 
-  /** Notes a frame of the open block that is put to {@link #body} before the block ends. */
-  void note(int length) {
-    starts.setAtIndex(LE_INT, records, (int) frames);
-    records++;
-    frames += 4 + Format.up4(length);
+  /** Adds to the checksum what was appended, while it is in the processor's nearest cache. */
+  void sum() {
+    if (codec == null) {
+      sumTo(frames);
+    }
+  }
+
+  private void sumTo(long end) {
+    sum.update(memory, body() + summed, end - summed);
+    summed = end;
   }
 
   /** Returns where in the memory the frames of the open block begin. */
@@ -110,7 +141,7 @@ final class Run implements AutoCloseable {
         63 - Long.numberOfLeadingZeros(Math.max(1, STRIDE_BYTES * (long) records / frames));
     long at = body + frames;
     for (int i = 0; i < records; i += 1 << stride) {
-      memory.set(LE_INT, at, starts.getAtIndex(LE_INT, i));
+      memory.set(LE_INT, at, starts[i]);
       at += 4;
     }
     header.clear(BlockHeader.DATA);
@@ -126,7 +157,11 @@ final class Run implements AutoCloseable {
         header.stored = length;
       }
     }
-    finish(header);
+    long padded = pad(header);
+    sumTo(padded);
+    finish(header, sum.value());
+    sum.reset();
+    summed = 0;
     records = 0;
     frames = 0;
   }
@@ -137,7 +172,7 @@ final class Run implements AutoCloseable {
 
   /** Makes room for a body of an index or root block, and returns where it is to be put. */
   long reserve(long length) {
-    long needed = used + Format.FRAME + Format.up64(length) + Format.MAX_RAW;
+    long needed = used + Format.FRAME + Format.up64(length);
     if (needed > memory.byteSize()) {
       Arena larger = Arena.ofShared();
       MemorySegment copy = larger.allocate(needed + needed / 2, Format.UNIT);
@@ -145,19 +180,29 @@ final class Run implements AutoCloseable {
       arena.close();
       arena = larger;
       memory = copy;
+      keepViews();
     }
     return used + Format.UNIT;
   }
 
   /** Ends a block whose body was put where {@link #reserve} said. */
   void finish(BlockHeader header) {
-    long body = used + Format.UNIT;
-    long padded = Format.up64(header.stored);
-    memory.asSlice(body + header.stored, padded - header.stored).fill((byte) 0);
-    header.checksum = Format.checksum(crc, memory, body, padded);
+    finish(header, Format.checksum(crc, memory, body(), pad(header)));
+  }
+
+  private void finish(BlockHeader header, int checksum) {
+    long footer = body() + Format.up64(header.stored);
+    header.checksum = checksum;
     header.write(memory, used, Format.BLOCK_MAGIC, crc);
-    header.write(memory, body + padded, Format.FOOTER_MAGIC, crc);
-    used = body + padded + Format.UNIT;
+    header.write(memory, footer, Format.FOOTER_MAGIC, crc);
+    used = footer + Format.UNIT;
+  }
+
+  /** Fills the rest of a body, and returns its length with that. */
+  private long pad(BlockHeader header) {
+    long padded = Format.up64(header.stored);
+    memory.asSlice(body() + header.stored, padded - header.stored).fill((byte) 0);
+    return padded;
   }
 
   @Override

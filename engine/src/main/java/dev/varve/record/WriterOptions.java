@@ -14,7 +14,7 @@ import java.util.Map;
  * @param blockSize frames of more bytes end a block
  * @param largeLimit records of more bytes get a block of their own
  * @param acknowledge whether each record is published at once
- * @param liveBytes frames of more bytes end a run, where each record is published
+ * @param runBytes after how many bytes of blocks, or of published frames, a run is written
  * @param shared whether several threads may write
  * @param metadata what a new file says of itself
  * @param fileId the id of a new file, or 0 for a random one
@@ -28,7 +28,7 @@ record WriterOptions(
     int blockSize,
     int largeLimit,
     Acknowledge acknowledge,
-    int liveBytes,
+    int runBytes,
     boolean shared,
     Map<String, byte[]> metadata,
     long fileId,

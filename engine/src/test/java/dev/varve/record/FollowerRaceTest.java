@@ -104,7 +104,7 @@ class FollowerRaceTest {
       Random random = new Random(seed + 2);
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment memory = arena.allocate(400_000, 8);
-        RecordWriter writer = writer(file()).liveBytes(64 << 10).append();
+        RecordWriter writer = writer(file()).runBytes(64 << 10).append();
         for (long number = 0; number < RECORDS; number++) {
           int length = put(memory, number, lengths);
           assertThat(writer.append(memory, 0, length)).isEqualTo(number);
@@ -113,7 +113,7 @@ class FollowerRaceTest {
             writer.flush();
           } else if (dice == 10) {
             writer.close();
-            writer = writer(file()).liveBytes(64 << 10).append();
+            writer = writer(file()).runBytes(64 << 10).append();
           }
         }
         writer.close();

@@ -38,7 +38,7 @@ class LiveCrashTest {
     return RecordSamples.writer(storage)
         .acknowledge(Acknowledge.EACH)
         .blockSize(4096)
-        .liveBytes(6000)
+        .runBytes(6000)
         .largeLimit(3000);
   }
 

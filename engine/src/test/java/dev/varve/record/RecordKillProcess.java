@@ -43,7 +43,7 @@ final class RecordKillProcess {
 
   private static void write(Path file, FileOutputStream out) throws IOException {
     try (RecordWriter writer =
-        RecordWriter.builder(file).acknowledge(Acknowledge.EACH).liveBytes(32 << 10).append()) {
+        RecordWriter.builder(file).acknowledge(Acknowledge.EACH).runBytes(32 << 10).append()) {
       say(out, "opened " + writer.count());
       while (true) {
         long number = writer.append(record(writer.count()));
