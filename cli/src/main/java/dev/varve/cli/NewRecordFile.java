@@ -24,8 +24,6 @@ import org.jspecify.annotations.Nullable;
  * is whole and synced. Meanwhile nobody else writes the file of that name. For one thread.
  */
 final class NewRecordFile implements AutoCloseable {
-  private static final int ZSTD_LEVEL = 3;
-
   private final Path target;
   private final Path temporary;
   private final Path lockFile;
@@ -120,7 +118,7 @@ final class NewRecordFile implements AutoCloseable {
   private static DiskyWriter disky(Path path, RecordsWriting writing) {
     DiskyWriterBuilder settings = DiskyWriter.builder(path);
     if (writing.compression == Compression.ZSTD) {
-      settings.zstd(ZSTD_LEVEL);
+      settings.zstd(writing.level());
     }
     return settings.create();
   }
@@ -145,6 +143,7 @@ final class NewRecordFile implements AutoCloseable {
     if (format == RecordFormat.VARVE) {
       return format;
     }
+    writing.level();
     if (writing.blockSize != null) {
       throw writing.usage("--block-size is for record files, not for " + format.noun());
     }

@@ -5,6 +5,7 @@ import dev.varve.UnavailableException;
 import dev.varve.record.Compression;
 import dev.varve.record.RecordWriter;
 import dev.varve.record.RecordWriterBuilder;
+import dev.varve.record.compress.BlockCodec;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -18,6 +19,8 @@ import picocli.CommandLine.Spec;
 
 /** Options of the commands that write record files. */
 final class RecordsWriting {
+  private static final int ZSTD_LEVEL = 3;
+
   @Spec(Spec.Target.MIXEE)
   CommandSpec spec;
 
@@ -28,6 +31,12 @@ final class RecordsWriting {
       completionCandidates = Choices.OfRecordCompression.class,
       description = "How blocks are stored: none, lz4 or zstd (default none).")
   @Nullable Compression compression;
+
+  @Option(
+      names = "--level",
+      paramLabel = "N",
+      description = "How hard zstd compresses, from 1, fast, to 22, small (default 3).")
+  @Nullable Integer level;
 
   @Option(
       names = "--block-size",
@@ -44,9 +53,26 @@ final class RecordsWriting {
       description = "What a new file says of itself; may be given several times.")
   Map<String, String> metadata = new LinkedHashMap<>();
 
+  /** Returns how hard zstd compresses. */
+  int level() {
+    if (level == null) {
+      return ZSTD_LEVEL;
+    }
+    if (compression != Compression.ZSTD) {
+      throw usage("--level is for --compression zstd");
+    }
+    if (level < BlockCodec.MIN_ZSTD_LEVEL || level > BlockCodec.MAX_ZSTD_LEVEL) {
+      throw usage("--level is " + level + ", expected 1 to 22");
+    }
+    return level;
+  }
+
   /** Applies the options to a writer. */
   RecordWriterBuilder apply(RecordWriterBuilder settings) {
-    if (compression != null) {
+    int zstd = level();
+    if (compression == Compression.ZSTD) {
+      settings.zstd(zstd);
+    } else if (compression != null) {
       settings.compression(compression);
     }
     if (blockSize != null) {

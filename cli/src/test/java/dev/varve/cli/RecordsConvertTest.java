@@ -121,7 +121,7 @@ class RecordsConvertTest {
     stat = CliRun.of("records", "stat", path("copy.vrec"), "--json").json();
     assertThat(stat.get("metadata").get("unit").get("text").asText()).isEqualTo("mm");
     Path disky = path("small.disky");
-    convert(source, disky, "--compression=zstd");
+    convert(source, disky, "--compression=zstd", "--level=9");
     assertThat(disky.toFile().length()).isLessThan(10_000);
     assertThat(content(disky)).isEqualTo(content(source));
   }
@@ -141,7 +141,8 @@ class RecordsConvertTest {
             CliRun.of("records", "convert", source, path("w"), "--format=tfrecrod")
                 .assertFails(ExitCode.USAGE))
         .contains("did you mean tfrecord?");
-    for (String option : List.of("--compression=lz4", "--metadata=a=b", "--block-size=8KiB")) {
+    for (String option :
+        List.of("--compression=lz4", "--level=9", "--metadata=a=b", "--block-size=8KiB")) {
       CliRun.of("records", "convert", source, path("w.disky"), option).assertFails(ExitCode.USAGE);
     }
     assertThat(

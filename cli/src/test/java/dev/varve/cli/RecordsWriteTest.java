@@ -213,6 +213,7 @@ class RecordsWriteTest {
             "write",
             file,
             "--compression=zstd",
+            "--level=19",
             "--durability=sync",
             "--metadata=unit=mm",
             "--metadata",
@@ -254,6 +255,12 @@ class RecordsWriteTest {
     assertThat(CliRun.of("records", "write", file, "--compression=lz").assertFails(ExitCode.USAGE))
         .contains("none, lz4, zstd")
         .contains("did you mean lz4?");
+    assertThat(CliRun.of("records", "write", file, "--level=3").assertFails(ExitCode.USAGE))
+        .contains("--level is for --compression zstd");
+    assertThat(
+            CliRun.of("records", "write", file, "--compression=zstd", "--level=23")
+                .assertFails(ExitCode.USAGE))
+        .contains("--level is 23, expected 1 to 22");
     assertThat(CliRun.of("records", "write", file, "--block-size=1KiB").assertFails(ExitCode.USAGE))
         .contains("--block-size is 1024 bytes, expected 4KiB to 512KiB");
     assertThat(CliRun.of("records", "write", file, "--block-size=8GiB").assertFails(ExitCode.USAGE))

@@ -15,11 +15,11 @@ public enum Compression {
   NONE,
   /** LZ4, block format: fast. */
   LZ4,
-  /** Zstandard: smaller. */
+  /** Zstandard: smaller; at level 3, unless {@code zstd(level)} of the writer's builder says so. */
   ZSTD;
 
   /** The level that other writers of zstd use unless told. */
-  private static final int ZSTD_LEVEL = 3;
+  static final int ZSTD_LEVEL = 3;
 
   /** What stands in a block for it. */
   int codec() {
@@ -40,16 +40,22 @@ public enum Compression {
     };
   }
 
+  /** Returns what decompresses, and compresses at the usual level. */
+  BlockCodec newCodec() {
+    return newCodec(ZSTD_LEVEL);
+  }
+
   /**
    * Returns what compresses and decompresses.
    *
+   * @param level how hard zstd compresses
    * @throws dev.varve.UnavailableException if the library is missing or nothing is granted to it
    */
-  BlockCodec newCodec() {
+  BlockCodec newCodec(int level) {
     return switch (this) {
       case NONE -> throw new IllegalArgumentException("nothing to compress with");
       case LZ4 -> BlockCodec.lz4();
-      case ZSTD -> BlockCodec.zstd(ZSTD_LEVEL);
+      case ZSTD -> BlockCodec.zstd(level);
     };
   }
 }

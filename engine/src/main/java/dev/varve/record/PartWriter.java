@@ -63,7 +63,9 @@ final class PartWriter implements AutoCloseable {
   PartWriter(Storage storage, StorageFile file, WriterState state, WriterOptions options) {
     this.storage = storage;
     this.file = file;
-    this.run = new Run(options.compression(), options.blockSize(), options.runBytes());
+    this.run =
+        new Run(
+            options.compression(), options.level(), options.blockSize(), options.runBytes());
     this.blockSize = options.blockSize();
     this.largeLimit = options.largeLimit();
     this.codecId = options.compression().codec();

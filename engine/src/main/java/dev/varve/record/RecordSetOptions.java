@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
-import dev.varve.file.Durability;
-import dev.varve.file.Storage;
 import java.nio.file.Path;
 
 /**
@@ -10,10 +8,7 @@ import java.nio.file.Path;
  *
  * @param directory where the files are
  * @param prefix how their names begin
- * @param storage where the directory is
- * @param durability what flushed records survive
- * @param compression how blocks are stored
- * @param blockSize frames of more bytes end a block
+ * @param file how each file is written
  * @param maxFileBytes how long a file may get
  * @param maxFileMillis how old a file may get that is written to
  * @param keepFiles how many files are kept
@@ -23,10 +18,7 @@ import java.nio.file.Path;
 record RecordSetOptions(
     Path directory,
     String prefix,
-    Storage storage,
-    Durability durability,
-    Compression compression,
-    int blockSize,
+    WriterOptions file,
     long maxFileBytes,
     long maxFileMillis,
     long keepFiles,

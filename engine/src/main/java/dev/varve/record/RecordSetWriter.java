@@ -64,7 +64,7 @@ public final class RecordSetWriter implements AutoCloseable {
 
   private RecordSetWriter(RecordSetOptions options, WriterLock fileLock) {
     this.options = options;
-    this.storage = options.storage();
+    this.storage = options.file().storage();
     this.fileLock = fileLock;
     List<SetFile> files = SetFile.list(storage, options.directory(), options.prefix());
     if (files.isEmpty()) {
@@ -99,9 +99,9 @@ public final class RecordSetWriter implements AutoCloseable {
   }
 
   static RecordSetWriter open(RecordSetOptions options) {
-    ShardNames.createDirectory(options.storage(), options.directory());
+    ShardNames.createDirectory(options.file().storage(), options.directory());
     WriterLock lock =
-        WriterLock.take(options.storage(), options.directory().resolve(options.prefix()));
+        WriterLock.take(options.file().storage(), options.directory().resolve(options.prefix()));
     try {
       return new RecordSetWriter(options, lock);
     } catch (RuntimeException | Error e) {
@@ -115,14 +115,7 @@ public final class RecordSetWriter implements AutoCloseable {
     RecordWriter open = writer;
     if (open == null) {
       open =
-          RecordWriter.builder(path())
-              .storage(storage)
-              .durability(options.durability())
-              .compression(options.compression())
-              .blockSize(options.blockSize())
-              .set(setId, first)
-              .shared()
-              .append();
+          RecordWriter.open(path(), options.file().ofSet(setId, first), RecordWriter.Mode.APPEND);
       writer = open;
       bytes = open.statistics().fileBytes();
     }
@@ -185,7 +178,7 @@ public final class RecordSetWriter implements AutoCloseable {
         open = next(open);
       }
       long number = first + open.append(segment, offset, length);
-      bytes += WriterShard.cost(length, options.blockSize());
+      bytes += WriterShard.cost(length, options.file().blockSize());
       return number;
     } finally {
       lock.unlock();
@@ -195,7 +188,7 @@ public final class RecordSetWriter implements AutoCloseable {
   /** Tells whether a record begins the next file. */
   private boolean isDue(RecordWriter open, long length) {
     long most = options.maxFileBytes();
-    long cost = WriterShard.cost(length, options.blockSize());
+    long cost = WriterShard.cost(length, options.file().blockSize());
     boolean old =
         options.maxFileMillis() != Long.MAX_VALUE
             && storage.currentTimeMillis() - created >= options.maxFileMillis();

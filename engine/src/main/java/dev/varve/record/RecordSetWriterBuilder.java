@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
-import dev.varve.file.Durability;
-import dev.varve.file.Storage;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
 
 /** Settings of a {@link RecordSetWriter}. For one thread. */
-public final class RecordSetWriterBuilder {
+public final class RecordSetWriterBuilder extends WriterSettings<RecordSetWriterBuilder> {
   private final Path directory;
   private final String prefix;
-  private Storage storage = Storage.real();
-  private Durability durability = Durability.NONE;
-  private Compression compression = Compression.NONE;
-  private int blockSize = 64 << 10;
   private long maxFileBytes = 1L << 30;
   private long maxFileMillis = Long.MAX_VALUE;
   private long keepFiles = Long.MAX_VALUE;
@@ -26,49 +20,8 @@ public final class RecordSetWriterBuilder {
     this.prefix = ShardNames.checkPrefix(prefix);
   }
 
-  /**
-   * Where the directory is: the real file system unless a test gives a simulated one. Its clock is
-   * used too.
-   *
-   * @param storage the storage
-   * @return this builder
-   */
-  public RecordSetWriterBuilder storage(Storage storage) {
-    this.storage = Objects.requireNonNull(storage, "storage");
-    return this;
-  }
-
-  /**
-   * What records survive once they are flushed. Default: {@link Durability#NONE}.
-   *
-   * @param durability the level
-   * @return this builder
-   */
-  public RecordSetWriterBuilder durability(Durability durability) {
-    this.durability = Objects.requireNonNull(durability, "durability");
-    return this;
-  }
-
-  /**
-   * How blocks are stored. Default: {@link Compression#NONE}.
-   *
-   * @param compression the compression
-   * @return this builder
-   */
-  public RecordSetWriterBuilder compression(Compression compression) {
-    this.compression = Objects.requireNonNull(compression, "compression");
-    return this;
-  }
-
-  /**
-   * After how many bytes of records a block ends. Default: 64 KiB.
-   *
-   * @param bytes 4 KiB to 512 KiB
-   * @return this builder
-   * @throws IllegalArgumentException if it is out of range
-   */
-  public RecordSetWriterBuilder blockSize(int bytes) {
-    this.blockSize = (int) check("block size", bytes, 4 << 10, 512 << 10);
+  @Override
+  RecordSetWriterBuilder self() {
     return this;
   }
 
@@ -135,14 +88,6 @@ public final class RecordSetWriterBuilder {
     return this;
   }
 
-  private static long check(String what, long value, long least, long most) {
-    if (value < least || value > most) {
-      throw new IllegalArgumentException(
-          what + " is " + value + "; expected " + least + " to " + most);
-    }
-    return value;
-  }
-
   /**
    * Opens the set behind its last record, and creates it if it does not exist, its directory too.
    * What a writer left which died is repaired first, as by {@link RecordWriterBuilder#append}.
@@ -159,10 +104,7 @@ public final class RecordSetWriterBuilder {
         new RecordSetOptions(
             directory,
             prefix,
-            storage,
-            durability,
-            compression,
-            blockSize,
+            fileOptions(),
             maxFileBytes,
             maxFileMillis,
             keepFiles,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
-import dev.varve.file.Durability;
-import dev.varve.file.Storage;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -10,76 +8,21 @@ import java.util.Map;
 import java.util.Objects;
 
 /** Settings of a {@link RecordWriter}. For one thread. */
-public final class RecordWriterBuilder {
-  private static final int MIN_BLOCK = 4 << 10;
-  private static final int MAX_BLOCK = 512 << 10;
-
+public final class RecordWriterBuilder extends WriterSettings<RecordWriterBuilder> {
   private final Path path;
-  private Storage storage = Storage.real();
-  private Durability durability = Durability.NONE;
-  private Compression compression = Compression.NONE;
-  private int blockSize = 64 << 10;
   private int largeLimit = Format.LARGE;
   private Acknowledge acknowledge = Acknowledge.ON_FLUSH;
   private int runBytes = Run.BYTES;
   private boolean shared;
   private long fileId;
-  private long setId;
-  private long setFirst;
   private final Map<String, byte[]> metadata = new LinkedHashMap<>();
 
   RecordWriterBuilder(Path path) {
     this.path = Objects.requireNonNull(path, "path");
   }
 
-  /**
-   * Where the file is: the real file system unless a test gives a simulated one.
-   *
-   * @param storage the storage
-   * @return this builder
-   */
-  public RecordWriterBuilder storage(Storage storage) {
-    this.storage = Objects.requireNonNull(storage, "storage");
-    return this;
-  }
-
-  /**
-   * What records survive once they are flushed. Default: {@link Durability#NONE}. Under SYNC a
-   * flush is a sync; under ASYNC a thread flushes and syncs early enough.
-   *
-   * @param durability the level
-   * @return this builder
-   */
-  public RecordWriterBuilder durability(Durability durability) {
-    this.durability = Objects.requireNonNull(durability, "durability");
-    return this;
-  }
-
-  /**
-   * How blocks are stored. Default: {@link Compression#NONE}.
-   *
-   * @param compression the compression
-   * @return this builder
-   */
-  public RecordWriterBuilder compression(Compression compression) {
-    this.compression = Objects.requireNonNull(compression, "compression");
-    return this;
-  }
-
-  /**
-   * After how many bytes of records a block ends: what damage costs at most, and what is compressed
-   * together. Default: 64 KiB.
-   *
-   * @param bytes 4 KiB to 512 KiB
-   * @return this builder
-   * @throws IllegalArgumentException if it is out of range
-   */
-  public RecordWriterBuilder blockSize(int bytes) {
-    if (bytes < MIN_BLOCK || bytes > MAX_BLOCK) {
-      throw new IllegalArgumentException(
-          "block size is " + bytes + " bytes; expected " + MIN_BLOCK + " to " + MAX_BLOCK);
-    }
-    this.blockSize = bytes;
+  @Override
+  RecordWriterBuilder self() {
     return this;
   }
 
@@ -148,13 +91,6 @@ public final class RecordWriterBuilder {
     return this;
   }
 
-  /** Makes a new file one of a set, whose number of its first record there is given. */
-  RecordWriterBuilder set(long id, long first) {
-    this.setId = id;
-    this.setFirst = first;
-    return this;
-  }
-
   /**
    * Creates the file.
    *
@@ -205,18 +141,20 @@ public final class RecordWriterBuilder {
   }
 
   private WriterOptions options() {
+    WriterOptions common = fileOptions();
     return new WriterOptions(
-        storage,
-        durability,
-        compression,
-        blockSize,
+        common.storage(),
+        common.durability(),
+        common.compression(),
+        common.level(),
+        common.blockSize(),
         largeLimit,
         acknowledge,
         runBytes,
         shared,
         new LinkedHashMap<>(metadata),
         fileId,
-        setId,
-        setFirst);
+        0,
+        0);
   }
 }

@@ -203,6 +203,7 @@ final class Repair {
             storage,
             Durability.SYNC,
             Compression.NONE,
+            Compression.ZSTD_LEVEL,
             Format.LARGE,
             Format.LARGE,
             Acknowledge.ON_FLUSH,

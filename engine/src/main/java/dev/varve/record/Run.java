@@ -48,13 +48,13 @@ final class Run implements AutoCloseable {
    *
    * @param full from how many finished bytes on no block is begun
    */
-  Run(Compression compression, int blockSize, int full) {
+  Run(Compression compression, int level, int blockSize, int full) {
     this.full = full;
     int most = blockSize + Format.LARGE + 8;
     memory = arena.allocate(full + Format.FRAME + Format.up64(2L * most), Format.UNIT);
     keepViews();
     starts = new int[most / 4];
-    codec = compression == Compression.NONE ? null : compression.newCodec();
+    codec = compression == Compression.NONE ? null : compression.newCodec(level);
     codecId = compression.codec();
     compressed =
         codec == null

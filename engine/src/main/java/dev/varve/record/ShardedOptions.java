@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
-import dev.varve.file.Durability;
-import dev.varve.file.Storage;
 import java.nio.file.Path;
 
 /**
@@ -10,10 +8,7 @@ import java.nio.file.Path;
  *
  * @param directory where the shards are
  * @param prefix how their names begin
- * @param storage where the directory is
- * @param durability what flushed records survive
- * @param compression how blocks are stored
- * @param blockSize frames of more bytes end a block
+ * @param file how each file is written
  * @param shards how many are written to at a time
  * @param workers how many threads write
  * @param queuedTasks how many batches wait at most
@@ -25,23 +20,11 @@ import java.nio.file.Path;
 record ShardedOptions(
     Path directory,
     String prefix,
-    Storage storage,
-    Durability durability,
-    Compression compression,
-    int blockSize,
+    WriterOptions file,
     int shards,
     int workers,
     int queuedTasks,
     long queuedBytes,
     int batchBytes,
     long maxShardBytes,
-    boolean autoSharding) {
-
-  RecordWriterBuilder builder(Path file) {
-    return RecordWriter.builder(file)
-        .storage(storage)
-        .durability(durability)
-        .compression(compression)
-        .blockSize(blockSize);
-  }
-}
+    boolean autoSharding) {}

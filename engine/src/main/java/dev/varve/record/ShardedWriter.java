@@ -100,8 +100,8 @@ public final class ShardedWriter implements AutoCloseable {
   }
 
   static ShardedWriter open(ShardedOptions options, boolean fresh) {
-    ShardNames.createDirectory(options.storage(), options.directory());
-    long first = ShardNames.free(options.storage(), options.directory(), options.prefix());
+    ShardNames.createDirectory(options.file().storage(), options.directory());
+    long first = ShardNames.free(options.file().storage(), options.directory(), options.prefix());
     if (fresh && first > 0) {
       throw new ConflictException(
           "directory "
@@ -137,7 +137,7 @@ public final class ShardedWriter implements AutoCloseable {
     }
     for (Path file : files) {
       try {
-        options.storage().delete(file);
+        options.file().storage().delete(file);
       } catch (RuntimeException e) {
         error.addSuppressed(e);
       }

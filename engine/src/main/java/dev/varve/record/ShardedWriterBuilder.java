@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
-import dev.varve.file.Durability;
-import dev.varve.file.Storage;
 import java.nio.file.Path;
 import java.util.Objects;
 
 /** Settings of a {@link ShardedWriter}. For one thread. */
-public final class ShardedWriterBuilder {
+public final class ShardedWriterBuilder extends WriterSettings<ShardedWriterBuilder> {
   private final Path directory;
   private String prefix = "shard";
-  private Storage storage = Storage.real();
-  private Durability durability = Durability.NONE;
-  private Compression compression = Compression.NONE;
-  private int blockSize = 64 << 10;
   private int shards = 2;
   private int workers;
   private int queuedTasks = 64;
@@ -26,14 +20,8 @@ public final class ShardedWriterBuilder {
     this.directory = Objects.requireNonNull(directory, "directory");
   }
 
-  /**
-   * Where the directory is: the real file system unless a test gives a simulated one.
-   *
-   * @param storage the storage
-   * @return this builder
-   */
-  public ShardedWriterBuilder storage(Storage storage) {
-    this.storage = Objects.requireNonNull(storage, "storage");
+  @Override
+  ShardedWriterBuilder self() {
     return this;
   }
 
@@ -138,48 +126,6 @@ public final class ShardedWriterBuilder {
   }
 
   /**
-   * What records survive once they are flushed. Default: {@link Durability#NONE}.
-   *
-   * @param durability the level
-   * @return this builder
-   */
-  public ShardedWriterBuilder durability(Durability durability) {
-    this.durability = Objects.requireNonNull(durability, "durability");
-    return this;
-  }
-
-  /**
-   * How blocks are stored; the workers compress. Default: {@link Compression#NONE}.
-   *
-   * @param compression the compression
-   * @return this builder
-   */
-  public ShardedWriterBuilder compression(Compression compression) {
-    this.compression = Objects.requireNonNull(compression, "compression");
-    return this;
-  }
-
-  /**
-   * After how many bytes of records a block ends. Default: 64 KiB.
-   *
-   * @param bytes 4 KiB to 512 KiB
-   * @return this builder
-   * @throws IllegalArgumentException if it is out of range
-   */
-  public ShardedWriterBuilder blockSize(int bytes) {
-    this.blockSize = (int) check("block size", bytes, 4 << 10, 512 << 10);
-    return this;
-  }
-
-  private static long check(String what, long value, long least, long most) {
-    if (value < least || value > most) {
-      throw new IllegalArgumentException(
-          what + " is " + value + "; expected " + least + " to " + most);
-    }
-    return value;
-  }
-
-  /**
    * Creates the first shards, in a directory that is created if it is missing.
    *
    * @return a writer that the caller closes
@@ -206,10 +152,7 @@ public final class ShardedWriterBuilder {
     return new ShardedOptions(
         directory,
         prefix,
-        storage,
-        durability,
-        compression,
-        blockSize,
+        fileOptions(),
         shards,
         Math.min(wanted, shards),
         queuedTasks,

@@ -11,6 +11,7 @@ import java.util.Map;
  * @param storage where the file is
  * @param durability what flushed records survive
  * @param compression how blocks are stored
+ * @param level how hard zstd compresses
  * @param blockSize frames of more bytes end a block
  * @param largeLimit records of more bytes get a block of their own
  * @param acknowledge whether each record is published at once
@@ -25,6 +26,7 @@ record WriterOptions(
     Storage storage,
     Durability durability,
     Compression compression,
+    int level,
     int blockSize,
     int largeLimit,
     Acknowledge acknowledge,
@@ -33,4 +35,23 @@ record WriterOptions(
     Map<String, byte[]> metadata,
     long fileId,
     long setId,
-    long setFirst) {}
+    long setFirst) {
+
+  /** Returns the settings of a file of a set, which several threads write. */
+  WriterOptions ofSet(long id, long first) {
+    return new WriterOptions(
+        storage,
+        durability,
+        compression,
+        level,
+        blockSize,
+        largeLimit,
+        acknowledge,
+        liveBytes,
+        true,
+        metadata,
+        fileId,
+        id,
+        first);
+  }
+}

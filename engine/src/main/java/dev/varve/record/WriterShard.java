@@ -73,7 +73,10 @@ final class WriterShard {
   RecordWriter open() {
     RecordWriter opened = writer;
     if (opened == null) {
-      opened = path == null ? create() : options.builder(path).append();
+      opened =
+          path == null
+              ? create()
+              : RecordWriter.open(path, options.file(), RecordWriter.Mode.APPEND);
       writer = opened;
       bytes = opened.statistics().fileBytes();
     }
@@ -87,14 +90,14 @@ final class WriterShard {
       while (true) {
         Path fresh = ShardNames.path(options.directory(), options.prefix(), numbers.getAsLong());
         try {
-          RecordWriter made = options.builder(fresh).create();
+          RecordWriter made = RecordWriter.open(fresh, options.file(), RecordWriter.Mode.CREATE);
           created.accept(fresh);
           nameDurably(made);
           path = fresh;
           return made;
         } catch (ConflictException | BusyException e) {
           // Another writer beside this one has taken the number.
-          if (!options.storage().exists(fresh)) {
+          if (!options.file().storage().exists(fresh)) {
             throw e;
           }
         }
@@ -106,7 +109,7 @@ final class WriterShard {
 
   private void nameDurably(RecordWriter made) {
     try {
-      options.storage().syncDirectory(options.directory());
+      options.file().storage().syncDirectory(options.directory());
     } catch (Throwable e) {
       try {
         made.close();
@@ -154,7 +157,8 @@ final class WriterShard {
   private void settleWritten(Ticket ticket) {
     if (ticket.isWaitedFor()) {
       flush(false);
-    } else if (spans.size() > MANY && options.durability().level() != Durability.Level.SYNC) {
+    } else if (spans.size() > MANY
+        && options.file().durability().level() != Durability.Level.SYNC) {
       settle(open().statistics().written(), null);
     }
   }
@@ -166,7 +170,7 @@ final class WriterShard {
   }
 
   private long cost(long length) {
-    return cost(length, options.blockSize());
+    return cost(length, options.file().blockSize());
   }
 
   private boolean wouldExceed(long length) {
@@ -250,7 +254,7 @@ final class WriterShard {
 
   /** Finds out what is in a file that could not be closed. */
   private void settleClosed(Throwable error, Throwable closing, boolean goOn) {
-    boolean durable = options.durability().level() == Durability.Level.SYNC;
+    boolean durable = options.file().durability().level() == Durability.Level.SYNC;
     long kept = 0;
     if (error instanceof PoisonedException || closing instanceof PoisonedException) {
       // What a failed sync has left is not known, of the name in the directory either.
@@ -291,7 +295,7 @@ final class WriterShard {
     }
     long found = 0;
     try (RecordReader reader =
-        RecordReader.builder(file).storage(options.storage()).acceptUnclosed().open()) {
+        RecordReader.builder(file).storage(options.file().storage()).acceptUnclosed().open()) {
       while (reader.next()) {
         found = reader.number() + 1;
       }

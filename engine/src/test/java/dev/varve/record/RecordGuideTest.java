@@ -146,7 +146,7 @@ class RecordGuideTest {
     try (RecordWriter writer =
         RecordWriter.builder(path)
             .durability(Durability.async(Duration.ofMillis(100)))
-            .compression(Compression.NONE) // or LZ4, or ZSTD
+            .compression(Compression.NONE) // or LZ4, or ZSTD; or zstd(level)
             .blockSize(64 << 10)
             .metadata("unit", "mm")
             .shared() // for several threads

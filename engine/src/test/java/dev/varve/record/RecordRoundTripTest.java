@@ -11,6 +11,7 @@ import dev.varve.NotFoundException;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.memory.AllocationMeter;
+import io.airlift.compress.v3.Compressor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -144,6 +145,60 @@ class RecordRoundTripTest {
       assertThat(RecordSamples.readAll(reader)).hasSize(blocks);
     }
     assertThat(RecordFiles.verify(RecordSamples.FILE, storage).isWhole()).isTrue();
+  }
+
+  /** Any level of zstd reads back, in one file, in shards and in a set. */
+  @Tag("unsafe")
+  @Test
+  void levelsOfZstd() {
+    byte[] lines = new byte[60_000];
+    Random random = new Random(1);
+    for (int i = 0; i < lines.length; i++) {
+      lines[i] = (byte) ("key=value; ".charAt(i % 11) + (random.nextInt(5) == 0 ? 1 : 0));
+    }
+    List<Integer> sizes = new ArrayList<>();
+    for (int level : new int[] {1, 19}) {
+      try (RecordWriter writer = RecordSamples.writer(storage).zstd(level).replace()) {
+        writer.append(lines);
+      }
+      try (ShardedWriter writer =
+          ShardedWriter.builder(RecordSamples.DIR)
+              .storage(storage)
+              .prefix("level" + level)
+              .shards(1)
+              .zstd(level)
+              .create()) {
+        writer.append(lines);
+      }
+      try (RecordSetWriter writer =
+          RecordSetWriter.builder(RecordSamples.DIR, "set" + level)
+              .storage(storage)
+              .zstd(level)
+              .append()) {
+        writer.append(lines);
+      }
+      int size = RecordSamples.content(storage, RecordSamples.FILE).length;
+      for (String name :
+          List.of("f.vrec", "level" + level + "-0.vrec", "set" + level + "-000001.vrec")) {
+        Path path = RecordSamples.DIR.resolve(name);
+        assertThat(RecordSamples.content(storage, path)).hasSize(size);
+        try (RecordReader reader = RecordReader.builder(path).storage(storage).open()) {
+          assertThat(reader.next()).isTrue();
+          assertThat(reader.toArray()).isEqualTo(lines);
+        }
+        assertThat(RecordFiles.verify(path, storage).isWhole()).isTrue();
+      }
+      sizes.add(size);
+    }
+    // Only the native code has levels.
+    if (Compressor.class.getModule().isNativeAccessEnabled()) {
+      assertThat(sizes.get(1)).isLessThan(sizes.get(0));
+    }
+    for (int level : new int[] {0, 23, -5}) {
+      assertThatThrownBy(() -> RecordSamples.writer(storage).zstd(level))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("zstd level is " + level + "; expected 1 to 22");
+    }
   }
 
   @Test
