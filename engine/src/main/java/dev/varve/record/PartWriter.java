@@ -60,6 +60,9 @@ final class PartWriter implements AutoCloseable {
   /** Where each record is published; null if none is. */
   private @Nullable LiveFile live;
 
+  /** Why nothing can be published any more; what was is in the run or in the file. */
+  private @Nullable StorageException unpublished;
+
   PartWriter(Storage storage, StorageFile file, WriterState state, WriterOptions options) {
     this.storage = storage;
     this.file = file;
@@ -130,6 +133,7 @@ final class PartWriter implements AutoCloseable {
   /** Does what must be done before the open block takes another record. */
   private void makeRoom() {
     checkHealthy();
+    checkPublishing();
     if (retry) {
       write();
     }
@@ -152,7 +156,31 @@ final class PartWriter implements AutoCloseable {
     try {
       to.append(record, offset, length);
     } catch (StorageException e) {
-      throw poisoned(e);
+      withdraw(e);
+      try {
+        flush();
+      } catch (VarveException also) {
+        e.addSuppressed(also);
+      }
+      tell(LiveLayout.FAILED);
+      throw e;
+    }
+  }
+
+  /** Notes that nothing can be published any more. */
+  private void withdraw(StorageException cause) {
+    unpublished = unpublished == null ? cause : unpublished;
+    room = -1;
+  }
+
+  private void checkPublishing() {
+    if (unpublished != null) {
+      throw new PoisonedException(
+          "records of "
+              + file.path()
+              + " cannot be published any more; all that were acknowledged are kept, and written by"
+              + " flush and close: close the writer and open it again",
+          unpublished);
     }
   }
 
@@ -203,12 +231,13 @@ final class PartWriter implements AutoCloseable {
 
   /** Publishes that all is in the file, and where that ends. */
   private void endRun() {
-    if (live != null) {
+    if (live != null && unpublished == null) {
       try {
         live.endRun(base + sealed, before + blockFirst);
         live.state(LiveLayout.OPEN);
       } catch (StorageException e) {
-        throw poisoned(e);
+        withdraw(e);
+        tell(LiveLayout.FAILED);
       }
     }
   }
@@ -219,8 +248,7 @@ final class PartWriter implements AutoCloseable {
       try {
         live.state(state);
       } catch (StorageException e) {
-        poison = poison == null ? e : poison;
-        room = -1;
+        withdraw(e);
       }
     }
   }
@@ -250,6 +278,7 @@ final class PartWriter implements AutoCloseable {
 
   private void appendLarge(MemorySegment record, long offset, long length) {
     flush();
+    checkPublishing();
     try {
       writeLarge(record, offset, length);
     } catch (VarveException e) {
@@ -360,7 +389,7 @@ final class PartWriter implements AutoCloseable {
       try {
         live.durable(base + durable);
       } catch (StorageException e) {
-        throw poisoned(e);
+        withdraw(e);
       }
     }
   }
@@ -388,7 +417,7 @@ final class PartWriter implements AutoCloseable {
       throw new PoisonedException(
           "a sync of record file "
               + file.path()
-              + ", or what publishes its records, failed, and what was written since the last sync"
+              + " failed, and what was written since the last sync"
               + " may be lost; close the writer and open the file again, which finds out",
           poison);
     }
@@ -399,7 +428,7 @@ final class PartWriter implements AutoCloseable {
   public void close() {
     run.close();
     if (live != null) {
-      tell(finished ? LiveLayout.CLOSED : LiveLayout.FAILED);
+      tell(finished && unpublished == null ? LiveLayout.CLOSED : LiveLayout.FAILED);
       try {
         if (finished) {
           live.delete();

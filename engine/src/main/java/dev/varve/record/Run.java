@@ -124,19 +124,18 @@ final class Run implements AutoCloseable {
     }
   }
 
+  private long body() {
+    return used + Format.UNIT;
+  }
+
   private void sumTo(long end) {
     sum.update(memory, body() + summed, end - summed);
     summed = end;
   }
 
-  /** Returns where in the memory the frames of the open block begin. */
-  long body() {
-    return used + Format.UNIT;
-  }
-
   /** Ends the open block. The header has id, offset, first number, durable end and epoch. */
   void finishData(BlockHeader header) {
-    long body = used + Format.UNIT;
+    long body = body();
     int stride =
         63 - Long.numberOfLeadingZeros(Math.max(1, STRIDE_BYTES * (long) records / frames));
     long at = body + frames;

@@ -47,7 +47,7 @@ record WriterOptions(
         blockSize,
         largeLimit,
         acknowledge,
-        liveBytes,
+        runBytes,
         true,
         metadata,
         fileId,

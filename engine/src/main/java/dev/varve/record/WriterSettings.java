@@ -101,7 +101,7 @@ abstract sealed class WriterSettings<B extends WriterSettings<B>>
         blockSize,
         Format.LARGE,
         Acknowledge.ON_FLUSH,
-        Run.FULL,
+        Run.BYTES,
         false,
         Map.of(),
         0,

@@ -5,15 +5,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.ClosedException;
+import dev.varve.PoisonedException;
 import dev.varve.StorageException;
-import dev.varve.VarveException;
 import dev.varve.memory.AllocationMeter;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -28,6 +30,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A writer and followers at the same time, on real files. */
 @Timeout(300)
@@ -206,41 +210,71 @@ class FollowerRaceTest {
     }
   }
 
-  /**
-   * Somebody cuts the live file: exceptions on both sides, and nothing that was written is lost.
-   */
-  @Test
-  void cutLiveFile() throws IOException {
+  /** Somebody cuts the live file: exceptions on both sides, and nothing acknowledged is lost. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 100, 4096})
+  void cutLiveFile(int length) throws IOException {
     RecordWriter writer = writer(file()).create();
     Follower follower = Follower.open(file());
     writer.append(new byte[100]);
     writer.flush();
     assertThat(follower.poll()).isTrue();
+    writer.append(new byte[101]);
+    writer.append(new byte[102]);
     try (RandomAccessFile live = new RandomAccessFile(home.resolve("f.vrec.live").toFile(), "rw")) {
-      live.setLength(4096);
+      live.setLength(length);
     }
-    int acknowledged = 1;
-    VarveException refused = null;
-    for (int i = 0; i < 100 && refused == null; i++) {
-      try {
-        writer.append(new byte[100]);
-        acknowledged++;
-      } catch (StorageException e) {
-        refused = e;
+    assertThatThrownBy(() -> writer.append(new byte[103]))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining("f.vrec.live");
+    // Should the process die now, all that was acknowledged is in the file.
+    try (RecordReader reader = RecordReader.builder(file()).acceptUnclosed().open()) {
+      assertThat(reader.count()).isEqualTo(3);
+    }
+    for (int size : new int[] {1, 400_000}) {
+      assertThatThrownBy(() -> writer.append(new byte[size]))
+          .isInstanceOf(PoisonedException.class)
+          .hasMessageContaining("all that were acknowledged are kept");
+    }
+    writer.flush();
+    writer.sync();
+    writer.close();
+    assertThat(home.resolve("f.vrec.live")).doesNotExist();
+    try (RecordWriter next = writer(file()).append()) {
+      assertThat(next.count()).isEqualTo(3);
+      next.append(new byte[103]);
+      for (int size = 101; size <= 103; size++) {
+        assertThat(pollAfterFaults(follower)).isTrue();
+        assertThat(follower.length()).isEqualTo(size);
       }
     }
-    assertThat(refused).isNotNull().hasMessageContaining("f.vrec.live");
-    assertThat(acknowledged).isEqualTo(1);
-    assertThatThrownBy(() -> writer.append(new byte[1])).isInstanceOf(VarveException.class);
-    assertThatThrownBy(writer::close).isInstanceOf(VarveException.class);
-    assertThat(follower.poll()).isFalse();
-    try (RecordWriter next = writer(file()).append()) {
-      assertThat(next.count()).isEqualTo(1);
-      next.append(new byte[2]);
-      assertThat(follower.poll(LONG_TIME)).isTrue();
-      assertThat(follower.length()).isEqualTo(2);
-    }
     follower.close();
+  }
+
+  /** A follower says that its file was cut, and goes on with what is in the record file. */
+  private static boolean pollAfterFaults(Follower follower) {
+    try {
+      return follower.poll(LONG_TIME);
+    } catch (StorageException e) {
+      assertThat(e).hasMessageContaining("Poll again");
+      return follower.poll(LONG_TIME);
+    }
+  }
+
+  /** Somebody puts another file in the place of the live file: a writer that lives loses nothing. */
+  @Test
+  void replacedLiveFile() throws IOException {
+    RecordWriter writer = writer(file()).create();
+    writer.append(new byte[100]);
+    Path other = home.resolve("other");
+    Files.write(other, new byte[5000]);
+    Files.move(other, home.resolve("f.vrec.live"), StandardCopyOption.REPLACE_EXISTING);
+    writer.append(new byte[101]);
+    writer.close();
+    try (RecordReader reader = RecordReader.open(file())) {
+      assertThat(reader.count()).isEqualTo(2);
+    }
+    assertThat(home.resolve("f.vrec.live")).doesNotExist();
   }
 
   /** The same in compiled code, where a fault is raised late: nothing is published by mistake. */
@@ -255,7 +289,6 @@ class FollowerRaceTest {
         for (int i = 0; i < 60_000; i++) {
           writer.append(record);
         }
-        writer.flush();
         long written = writer.count();
         byte[] word = new byte[8];
         try (RandomAccessFile live =
@@ -264,14 +297,15 @@ class FollowerRaceTest {
           byte[] before = new byte[8];
           live.seek(LiveLayout.P);
           live.readFully(before);
-          assertThatThrownBy(() -> writer.append(record)).isInstanceOf(StorageException.class);
+          assertThatThrownBy(() -> writer.append(record))
+              .isInstanceOfAny(StorageException.class, PoisonedException.class);
           live.seek(LiveLayout.P);
           live.readFully(word);
           assertThat(word).as("P, with records of %d bytes", length).isEqualTo(before);
         }
-        assertThatThrownBy(writer::close).isInstanceOf(VarveException.class);
-        try (RecordWriter next = writer(file).append()) {
-          assertThat(next.count()).isEqualTo(written);
+        writer.close();
+        try (RecordReader reader = RecordReader.open(file)) {
+          assertThat(reader.count()).isEqualTo(written);
         }
       }
     }

@@ -113,7 +113,7 @@ final class RecordModel {
             .acknowledge(each ? Acknowledge.EACH : Acknowledge.ON_FLUSH)
             .blockSize(4096)
             .largeLimit(3000)
-            .liveBytes(6000)
+            .runBytes(6000)
             .fileId(1 + random.nextInt(Integer.MAX_VALUE));
     return random.nextBoolean() ? builder.shared() : builder;
   }
