@@ -2,6 +2,7 @@
 package dev.varve.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.varve.file.Storage;
 import dev.varve.record.RecordFiles;
 import dev.varve.record.RepairReport;
 import dev.varve.record.SkippedRegion;
@@ -51,7 +52,12 @@ final class RecordsRepairCommand implements Callable<Integer> {
               + ", which is not repaired in place; copy what is intact with"
               + " 'varve records convert --skip-damage'");
     }
-    RepairReport report = Waiting.on(streams, json, "repair", () -> RecordFiles.repair(file));
+    RepairReport report =
+        Waiting.on(
+            streams,
+            json,
+            "repair",
+            progress -> RecordFiles.repair(file, Storage.real(), progress));
     if (json) {
       writeJson(report);
     } else {

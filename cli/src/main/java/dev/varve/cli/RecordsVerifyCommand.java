@@ -2,6 +2,7 @@
 package dev.varve.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.varve.file.Storage;
 import dev.varve.record.RecordFiles;
 import dev.varve.record.SkippedRegion;
 import dev.varve.record.VerifyReport;
@@ -42,7 +43,10 @@ final class RecordsVerifyCommand implements Callable<Integer> {
             streams,
             json,
             "verify",
-            () -> format == RecordFormat.VARVE ? RecordFiles.verify(file) : verify(format));
+            progress ->
+                format == RecordFormat.VARVE
+                    ? RecordFiles.verify(file, Storage.real(), progress)
+                    : verify(format));
     if (json) {
       writeJson(format, report);
     } else {

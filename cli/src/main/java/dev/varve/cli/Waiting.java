@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.cli;
 
-import java.util.concurrent.Callable;
+import dev.varve.record.RecordProgress;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
 
-/** Waits for work that does not tell how far it is, with a sign of life on a terminal. */
+/** Waits for work on a file, with a progress bar on a terminal. */
 final class Waiting {
   private static final long TICK_MILLIS = 100;
+
+  /** Work that can tell how far it is. */
+  interface Work<T> {
+    T call(RecordProgress progress) throws Exception;
+  }
 
   private Waiting() {}
 
@@ -21,18 +27,25 @@ final class Waiting {
    * @param streams where progress is shown
    * @param quiet whether none is shown
    * @param task the name of the work
-   * @param work the work, which may be cut off by the end of the process
+   * @param work the work, which is given whom to tell how far it is, and may be cut off by the end of the process
    */
-  static <T> T on(Streams streams, boolean quiet, String task, Callable<T> work) throws Exception {
+  static <T> T on(Streams streams, boolean quiet, String task, Work<T> work) throws Exception {
     ExecutorService thread =
         Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name(task).factory());
-    try (Progress bar = new Progress(streams, quiet, task, "steps")) {
-      Future<T> result = thread.submit(work);
+    try (Progress bar = new Progress(streams, quiet, task, "bytes")) {
+      AtomicLong bytes = new AtomicLong();
+      AtomicLong most = new AtomicLong(-1);
+      RecordProgress progress =
+          (done, all) -> {
+            bytes.set(done);
+            most.set(all);
+          };
+      Future<T> result = thread.submit(() -> work.call(progress));
       while (true) {
         try {
           return result.get(TICK_MILLIS, TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-          bar.update(0, -1, "");
+          bar.update(bytes.get(), most.get(), "");
         }
       }
     } catch (ExecutionException e) {

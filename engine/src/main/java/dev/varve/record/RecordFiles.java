@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Summarizes, verifies and repairs whole record files. */
 public final class RecordFiles {
+  private static final RecordProgress NOBODY = (done, all) -> {};
+
   private RecordFiles() {}
 
   /**
@@ -67,12 +69,28 @@ public final class RecordFiles {
    * @throws dev.varve.StorageException if reading failed
    */
   public static VerifyReport verify(Path path, Storage storage) {
+    return verify(path, storage, NOBODY);
+  }
+
+  /**
+   * Reads a file of a storage completely and checks everything in it, as {@link #verify(Path)}, and
+   * tells how far it is.
+   *
+   * @param path the file
+   * @param storage where it is
+   * @param progress is told
+   * @return what was found
+   * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   * @throws dev.varve.StorageException if reading failed
+   */
+  public static VerifyReport verify(Path path, Storage storage, RecordProgress progress) {
     try (StorageFile file = storage.open(path, FileAccess.READ);
         Window window = new Window(file, file.size())) {
       List<Chain.Link> links = Chain.find(window);
       Walk walk = new Walk(window, links, OnDamage.SKIP, false, Walk.Depth.BODIES);
       IndexEntries entries = new IndexEntries();
-      long readable = walkThrough(window, walk, entries);
+      long readable = walkThrough(window, walk, entries, progress);
       List<SkippedRegion> damage = new ArrayList<>(walk.regions());
       if (damage.isEmpty() && !agrees(Directory.of(window, links), links, entries, walk.next())) {
         long root = links.getLast().base() + links.getLast().rootOffset();
@@ -85,7 +103,8 @@ public final class RecordFiles {
   }
 
   /** Goes over all blocks and all frames in them; returns how many records there are. */
-  static long walkThrough(Window window, Walk walk, IndexEntries entries) {
+  static long walkThrough(
+      Window window, Walk walk, IndexEntries entries, RecordProgress progress) {
     long readable = 0;
     try (DataBlock block = new DataBlock()) {
       while (walk.advance()) {
@@ -97,8 +116,10 @@ public final class RecordFiles {
           walk.damage(header.records, problem);
         }
         entries.add(walk.at(), walk.part().before() + header.first, header.records, header.stored);
+        progress.update(walk.place(), window.size());
       }
     }
+    progress.update(window.size(), window.size());
     return readable;
   }
 
@@ -176,9 +197,28 @@ public final class RecordFiles {
    * @throws dev.varve.StorageException if reading or writing failed
    */
   public static RepairReport repair(Path path, Storage storage) {
+    return repair(path, storage, NOBODY);
+  }
+
+  /**
+   * Repairs a file of a storage in place, as {@link #repair(Path)}, and tells how far it is with
+   * reading it. What it changes comes after that.
+   *
+   * @param path the file, which nobody may be writing
+   * @param storage where it is
+   * @param progress is told
+   * @return what was done
+   * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.BusyException if a writer has it open
+   * @throws dev.varve.CorruptionException if it is damaged in a way that cannot be repaired in
+   *     place; what can be read can be copied to a new file
+   * @throws dev.varve.FormatVersionException if another release wrote it
+   * @throws dev.varve.StorageException if reading or writing failed
+   */
+  public static RepairReport repair(Path path, Storage storage, RecordProgress progress) {
     WriterLock lock = WriterLock.take(storage, path);
     try (StorageFile file = storage.open(path, FileAccess.WRITE)) {
-      return new Repair(storage, file).run();
+      return new Repair(storage, file).run(progress);
     } finally {
       lock.close();
     }

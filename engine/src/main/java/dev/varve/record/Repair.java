@@ -25,7 +25,7 @@ final class Repair {
     this.file = file;
   }
 
-  RepairReport run() {
+  RepairReport run(RecordProgress progress) {
     List<Damage> damages = new ArrayList<>();
     List<SkippedRegion> regions;
     long records;
@@ -34,7 +34,7 @@ final class Repair {
     try (Window window = new Window(file, size)) {
       List<Chain.Link> links = Chain.find(window);
       Walk walk = new Walk(window, links, OnDamage.SKIP, false, Walk.Depth.BODIES);
-      RecordFiles.walkThrough(window, walk, new IndexEntries());
+      RecordFiles.walkThrough(window, walk, new IndexEntries(), progress);
       damages.addAll(walk.damages());
       regions = walk.regions();
       records = walk.next();

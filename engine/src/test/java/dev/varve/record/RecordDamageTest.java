@@ -2,6 +2,7 @@
 package dev.varve.record;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.CorruptionException;
 import dev.varve.VarveException;
@@ -11,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -192,5 +194,41 @@ class RecordDamageTest {
     expected.add(RecordSamples.show(RecordSamples.bytes("appended")));
     assertThat(strictly(storage)).as("cut at %d", cut).isEqualTo(expected);
     assertThat(RecordFiles.verify(RecordSamples.FILE, storage).damage()).isEmpty();
+  }
+
+  /** Verifying and repairing tell how far they are; who throws then has changed nothing. */
+  @Test
+  void progressIsTold() {
+    byte[] plain = RecordSamples.nested();
+    plain[RecordSamples.plain().length / 2] ^= 1;
+    List<Long> told = new ArrayList<>();
+    SimulatedStorage storage = RecordSamples.machine(plain);
+    RecordProgress progress =
+        (done, all) -> {
+          assertThat(all).isEqualTo(plain.length);
+          assertThat(done).isBetween(told.isEmpty() ? 1 : told.getLast(), all);
+          told.add(done);
+        };
+    RecordFiles.verify(RecordSamples.FILE, storage, progress);
+    assertThat(told).hasSizeGreaterThan(4).last().isEqualTo((long) plain.length);
+    int calls = told.size();
+    for (int most = 0; most < calls; most++) {
+      told.clear();
+      int limit = most;
+      RecordProgress impatient =
+          (done, all) -> {
+            if (told.size() == limit) {
+              throw new IllegalStateException("enough");
+            }
+            progress.update(done, all);
+          };
+      assertThatThrownBy(() -> RecordFiles.repair(RecordSamples.FILE, storage, impatient))
+          .hasMessage("enough");
+      assertThat(RecordSamples.content(storage, RecordSamples.FILE)).isEqualTo(plain);
+    }
+    told.clear();
+    RecordFiles.repair(RecordSamples.FILE, storage, progress);
+    assertThat(told).hasSize(calls);
+    assertThat(RecordFiles.verify(RecordSamples.FILE, storage).isWhole()).isTrue();
   }
 }
