@@ -7,6 +7,7 @@ import static dev.varve.memory.Layouts.LE_LONG;
 import dev.varve.BusyException;
 import dev.varve.CorruptionException;
 import dev.varve.FormatVersionException;
+import dev.varve.VarveException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.LockMode;
 import dev.varve.file.ProcessLock;
@@ -38,6 +39,7 @@ final class FollowerCursor implements AutoCloseable {
   private static final int CHECKSUM = 60;
   private static final int MAX_NAME = 64;
 
+  private final Storage storage;
   private final ProcessLock lock;
   private final StorageFile file;
   private final Arena arena = Arena.ofShared();
@@ -54,7 +56,8 @@ final class FollowerCursor implements AutoCloseable {
   private long number;
   private long epoch;
 
-  private FollowerCursor(ProcessLock lock, StorageFile file) {
+  private FollowerCursor(Storage storage, ProcessLock lock, StorageFile file) {
+    this.storage = storage;
     this.lock = lock;
     this.file = file;
   }
@@ -103,7 +106,7 @@ final class FollowerCursor implements AutoCloseable {
         create(storage, path);
       }
       file = storage.open(path, FileAccess.WRITE);
-      cursor = new FollowerCursor(lock, file);
+      cursor = new FollowerCursor(storage, lock, file);
       cursor.read();
       read = true;
       return cursor;
@@ -133,6 +136,16 @@ final class FollowerCursor implements AutoCloseable {
       file.sync();
     }
     storage.rename(fresh, path);
+    try {
+      syncName(storage, path);
+    } catch (VarveException e) {
+      // A name whose sync failed may never become durable: the next one makes another.
+      storage.delete(path);
+      throw e;
+    }
+  }
+
+  private static void syncName(Storage storage, Path path) {
     Path directory = path.toAbsolutePath().getParent();
     if (directory != null) {
       storage.syncDirectory(directory);
@@ -212,8 +225,9 @@ final class FollowerCursor implements AutoCloseable {
   /** Makes a position durable. */
   void commit(long fileId, long newNumber, long newEpoch) {
     if (!settled) {
-      // A sync that failed before may have left it in the page cache only.
+      // A sync that failed before, or was not come to, may have left it in the page cache only.
       put(sequence, id, number, epoch);
+      syncName(storage, file.path());
       settled = true;
     }
     if (fileId == id && newNumber == number && newEpoch == epoch) {
