@@ -261,6 +261,10 @@ public final class RecordReader implements RecordCursor {
     if (number != 0) {
       checkNumber(number, count());
     }
+    goTo(number);
+  }
+
+  private void goTo(long number) {
     blocks.directory();
     standing = false;
     upcoming = number;
@@ -296,7 +300,8 @@ public final class RecordReader implements RecordCursor {
               + position
               + "; use one of its own positions");
     }
-    seek(entries.first(e) + position.index());
+    // Not a seek: where an index is damaged, a block can say numbers beyond the count.
+    goTo(entries.first(e) + position.index());
   }
 
   /**

@@ -12,6 +12,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Random;
 import java.util.Set;
 import java.util.zip.CRC32C;
 
@@ -57,8 +58,8 @@ final class RecordHostile {
   }
 
   /**
-   * Tries one of so many cases, beginning at one, with plain files or compressed ones; prints how
-   * many have failed.
+   * Tries one of so many cases, beginning at one, with plain files or compressed ones; then, with a
+   * seed, so many random ones. Prints how many have failed.
    */
   public static void main(String[] arguments) {
     RecordHostile hostile =
@@ -84,6 +85,7 @@ final class RecordHostile {
         }
       }
     }
+    hostile.mutate(files, Long.parseLong(arguments[3]), Integer.parseInt(arguments[4]));
     System.out.println(hostile.failures + " failures of " + hostile.cases);
   }
 
@@ -190,10 +192,59 @@ final class RecordHostile {
     }
   }
 
-  private void survives(byte[] evil, String what) {
-    if (cases++ % every != offset) {
-      return;
+  /** Several changes in one file. */
+  private void mutate(List<byte[]> files, long firstSeed, int count) {
+    for (long seed = firstSeed; seed < firstSeed + count; seed++) {
+      Random random = new Random(seed);
+      byte[] evil = files.get(random.nextInt(files.size())).clone();
+      for (int i = random.nextInt(4); i >= 0; i--) {
+        int length = 1 << random.nextInt(4);
+        int at = random.nextInt(evil.length / length) * length;
+        switch (random.nextInt(4)) {
+          case 0 -> set(evil, at, length, LONGS[random.nextInt(LONGS.length)]);
+          case 1 -> set(evil, at, length, random.nextLong());
+          case 2 -> set(evil, at, length, random.nextInt(300));
+          default -> {
+            int units = evil.length / 64;
+            int from = 64 * random.nextInt(units);
+            int to = 64 * random.nextInt(units);
+            int bytes = Math.min(64 * (1 + random.nextInt(4)), evil.length - Math.max(from, to));
+            System.arraycopy(evil, from, evil, to, bytes);
+          }
+        }
+      }
+      sealAll(evil, random.nextInt(8));
+      survive(evil, "seed " + seed);
     }
+  }
+
+  /** Makes right the checksums of all that looks like a header, but for one in eight. */
+  private static void sealAll(byte[] bytes, int except) {
+    for (int at = 0; at + 64 <= bytes.length; at += 64) {
+      int magic = buffer(bytes).getInt(at);
+      int stored = buffer(bytes).getInt(at + 48);
+      boolean block = magic == Format.BLOCK_MAGIC;
+      int end = at + 64 + (int) Math.min(Format.up64(Math.max(0, stored)), bytes.length);
+      if (block && stored > 0 && end + 64 <= bytes.length && at / 64 % 8 != except) {
+        boolean large = bytes[at + 4] == 1 && bytes[at + 7] == 1;
+        int from = large ? Math.max(at + 64, at + 64 + stored - 8) : at + 64;
+        buffer(bytes).putInt(at + 52, crc(bytes, from, end - from));
+        System.arraycopy(bytes, at + 4, bytes, end + 4, 60);
+        buffer(bytes).putInt(end, Format.FOOTER_MAGIC);
+      }
+      if (block || magic == Format.FOOTER_MAGIC || magic == (int) Format.FILE_MAGIC) {
+        seal(bytes, at);
+      }
+    }
+  }
+
+  private void survives(byte[] evil, String what) {
+    if (cases++ % every == offset) {
+      survive(evil, "case " + (cases - 1) + ", " + what);
+    }
+  }
+
+  private void survive(byte[] evil, String what) {
     try {
       long bytes = AllocationMeter.bytes(() -> useAll(evil));
       if (bytes > HEAP) {
@@ -202,7 +253,7 @@ final class RecordHostile {
     } catch (RuntimeException | Error e) {
       failures++;
       if (places.add(e.getClass() + " " + e.getStackTrace()[0])) {
-        System.out.println("case " + (cases - 1) + ", " + what);
+        System.out.println(what);
         e.printStackTrace(System.out);
       }
     }

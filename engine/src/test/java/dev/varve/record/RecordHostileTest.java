@@ -17,6 +17,8 @@ import org.junit.jupiter.api.Timeout;
 class RecordHostileTest {
   private static final int EVERY = Boolean.getBoolean("varve.long") ? 1 : 61;
 
+  private static final int RANDOM = Boolean.getBoolean("varve.long") ? 300_000 : 700;
+
   @Test
   void plainFiles() throws IOException, InterruptedException {
     run("false");
@@ -121,6 +123,8 @@ class RecordHostileTest {
   }
 
   private static void run(String compressed) throws IOException, InterruptedException {
+    long seed = Long.getLong("varve.seed", System.nanoTime());
+    System.out.println("RecordHostileTest: seed " + seed);
     Process process =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -132,7 +136,9 @@ class RecordHostileTest {
                 RecordHostile.class.getName(),
                 String.valueOf(EVERY),
                 "0",
-                compressed)
+                compressed,
+                String.valueOf(seed),
+                String.valueOf(RANDOM))
             .redirectErrorStream(true)
             .start();
     String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
