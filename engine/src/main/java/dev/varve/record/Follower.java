@@ -56,7 +56,7 @@ public final class Follower implements AutoCloseable {
   private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
 
   private static final long PARK_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
-  private static final int SPINS = 200;
+  private static final int SPINS = 60;
   private static final int YIELDS = 20;
 
   /** After more records than these the writer is left alone for a moment. */
@@ -276,11 +276,25 @@ public final class Follower implements AutoCloseable {
   @SuppressWarnings("ThreadPriorityCheck") // a hint is all that is wanted
   private void relax(int round) {
     if (round < SPINS) {
-      Thread.onSpinWait();
+      spin();
     } else if (round < SPINS + YIELDS) {
       Thread.yield();
     } else {
       LockSupport.parkNanos(this, PARK_NANOS);
+    }
+  }
+
+  /** Looks at one word until it changes, which costs the writer less than polling. */
+  private void spin() {
+    LiveView view = live;
+    if (view == null || !inSlot) {
+      Thread.onSpinWait();
+      return;
+    }
+    try {
+      view.spin();
+    } catch (IllegalStateException e) {
+      throw closed ? closedException() : e;
     }
   }
 
@@ -346,9 +360,10 @@ public final class Follower implements AutoCloseable {
         }
         continue;
       }
-      long state = view.state();
+      long state;
       if (inSlot) {
         LiveView.Step step = view.read();
+        state = view.stateBefore();
         if (step != LiveView.Step.NOTHING) {
           if (step == LiveView.Step.FRAMES) {
             if (fromSlot(view)) {
@@ -364,6 +379,7 @@ public final class Follower implements AutoCloseable {
           continue;
         }
       } else {
+        state = view.state();
         long sealed = view.sealed();
         if (sealed > feed.place() && fromFile(Math.min(sealed, file.size()), sealed)) {
           return true;

@@ -35,6 +35,8 @@ final class LiveView implements AutoCloseable {
     BEHIND
   }
 
+  private static final int SPINS = 16;
+
   private final Path path;
   private final String key;
   private final Mapping mapping;
@@ -64,6 +66,7 @@ final class LiveView implements AutoCloseable {
   private long nextOffset;
   private long nextFirst;
 
+  private long state;
   private boolean broken;
 
   private LiveView(StorageFile file, MemorySegment head) {
@@ -100,6 +103,24 @@ final class LiveView implements AutoCloseable {
 
   long state() {
     return word(LiveLayout.STATE);
+  }
+
+  /** Returns the state as it was before the last {@link #read}. */
+  long stateBefore() {
+    return state;
+  }
+
+  /** Waits a moment for something new in the run. */
+  void spin() {
+    long seen = LiveLayout.word(run, end);
+    try {
+      for (int i = 0; i < SPINS && published() == seen; i++) {
+        Thread.onSpinWait();
+      }
+      Faults.surface();
+    } catch (InternalError e) {
+      return; // The next read finds it out.
+    }
   }
 
   /** Returns S. */
@@ -192,6 +213,7 @@ final class LiveView implements AutoCloseable {
   /** Copies what is new in the run. */
   Step read() {
     try {
+      state = (long) LiveLayout.LONG.getAcquire(memory, (long) LiveLayout.STATE);
       long p = published();
       copy(p);
       return judge(p);
