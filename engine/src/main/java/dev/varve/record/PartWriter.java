@@ -347,6 +347,7 @@ final class PartWriter implements AutoCloseable {
     }
     finishBlock();
     writeRun();
+    write(); // An index that was due, so that nothing is left in the run.
   }
 
   /** Makes everything appended durable. */

@@ -8,6 +8,8 @@ import dev.varve.BusyException;
 import dev.varve.ClosedException;
 import dev.varve.ConflictException;
 import dev.varve.NotFoundException;
+import dev.varve.StorageException;
+import dev.varve.file.FaultKind;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.memory.AllocationMeter;
@@ -22,6 +24,8 @@ import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is written is read, in every order. */
 class RecordRoundTripTest {
@@ -121,6 +125,50 @@ class RecordRoundTripTest {
       assertThat(reader.previous()).isFalse();
       assertThatThrownBy(() -> reader.range(3, 501)).isInstanceOf(IllegalArgumentException.class);
     }
+  }
+
+  /** An index that is due is written before a large record. */
+  @ParameterizedTest
+  @EnumSource
+  void indexesManyLargeRecords(Acknowledge acknowledge) {
+    int count = Format.INDEX_EVERY + 10;
+    storage.mappingReserve(1 << 22);
+    try (RecordWriter writer =
+        RecordSamples.writer(storage).acknowledge(acknowledge).largeLimit(100).append()) {
+      for (int i = 0; i < count; i++) {
+        writer.append(RecordSamples.random(i, 101));
+      }
+    }
+    VerifyReport report = RecordFiles.verify(RecordSamples.FILE, storage);
+    assertThat(report.damage()).isEmpty();
+    assertThat(report.readable()).isEqualTo(count);
+    try (RecordReader reader = RecordSamples.reader(storage).open()) {
+      for (int i = count - 1; i >= 0; i -= 7) {
+        assertThat(reader.moveTo(i)).isTrue();
+        assertThat(reader.toArray()).isEqualTo(RecordSamples.random(i, 101));
+      }
+    }
+  }
+
+  /** An index that is due is written before a gap over what a large record has left. */
+  @Test
+  void indexesInFrontOfATornLargeRecord() {
+    int count = Format.INDEX_EVERY;
+    try (RecordWriter writer = RecordSamples.writer(storage).append()) {
+      for (int i = 1; i < count; i++) {
+        writer.append(new byte[i % 9]);
+        writer.flush();
+      }
+      long writes = storage.calls(SimulatedStorage.Operation.WRITE);
+      storage.failCall(SimulatedStorage.Operation.WRITE, writes + 3, FaultKind.IO_ERROR);
+      byte[] large = RecordSamples.random(1, 300_000);
+      assertThatThrownBy(() -> writer.append(large)).isInstanceOf(StorageException.class);
+      writer.append(new byte[9]);
+    }
+    VerifyReport report = RecordFiles.verify(RecordSamples.FILE, storage);
+    assertThat(report.damage()).isEmpty();
+    assertThat(report.readable()).isEqualTo(count);
+    assertThat(report.bytes()).isGreaterThan(300_000 + 192L * count);
   }
 
   /** More than 4096 blocks, so that index blocks are written on the way, and merged. */
