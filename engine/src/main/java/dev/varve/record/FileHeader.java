@@ -62,6 +62,14 @@ record FileHeader(long id, long created, int metadataLength, int metadataChecksu
     return from.get(LE_LONG_UNALIGNED, at + 32);
   }
 
+  static long created(MemorySegment from, long at) {
+    return from.get(LE_LONG_UNALIGNED, at + 40);
+  }
+
+  static int checksum(MemorySegment from, long at) {
+    return from.get(LE_INT_UNALIGNED, at + 60);
+  }
+
   static boolean hasMagic(MemorySegment from, long at) {
     return from.get(LE_LONG_UNALIGNED, at) == Format.FILE_MAGIC;
   }
@@ -105,7 +113,7 @@ record FileHeader(long id, long created, int metadataLength, int metadataChecksu
     }
     return new FileHeader(
         id(from, at),
-        from.get(LE_LONG_UNALIGNED, at + 40),
+        created(from, at),
         (int) length,
         from.get(LE_INT_UNALIGNED, at + 52));
   }

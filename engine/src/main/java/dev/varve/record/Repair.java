@@ -20,6 +20,9 @@ final class Repair {
   private final StorageFile file;
   private final Crc32c crc = new Crc32c();
 
+  /** How many records the file has, or -1 if some may be missing at its end. */
+  private long whole;
+
   Repair(Storage storage, StorageFile file) {
     this.storage = storage;
     this.file = file;
@@ -44,12 +47,12 @@ final class Repair {
       return new RepairReport(records, 0, List.of());
     }
     damages.forEach(this::check);
+    whole = damages.stream().anyMatch(damage -> isAtEnd(damage, size)) ? -1 : records;
     Damage torn = null;
     for (Damage damage : damages) {
       if (damage.kind() != Damage.Kind.UNCLOSED) {
-        SkippedRegion region = damage.region();
-        boolean atEnd = region.offset() + region.length() >= size;
-        if (atEnd && (damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES)) {
+        if (isAtEnd(damage, size)
+            && (damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES)) {
           torn = damage;
         } else {
           apply(damage, size);
@@ -63,6 +66,10 @@ final class Repair {
       lost += Math.max(0, region.records());
     }
     return new RepairReport(count, Math.min(lost, count), regions);
+  }
+
+  private static boolean isAtEnd(Damage damage, long size) {
+    return damage.region().offset() + damage.region().length() >= size;
   }
 
   private void check(Damage damage) {
@@ -174,13 +181,26 @@ final class Repair {
         bytes.asSlice(Format.UNIT).fill((byte) 0);
       }
       int checksum = Format.checksum(crc, bytes, Format.UNIT, padded);
-      long created = keep ? 0 : FileHeader.read(bytes, 0, file.path(), part.base()).created();
-      long setId = keep ? 0 : FileHeader.setId(bytes, 0);
-      long setFirst = keep ? 0 : FileHeader.setFirst(bytes, 0);
-      new FileHeader(part.id(), created, length, checksum).write(bytes, 0, crc);
-      FileHeader.writeSet(bytes, 0, setId, setFirst, crc);
+      long setId = FileHeader.setId(bytes, 0);
+      SetPlace said =
+          new SetPlace(setId, FileHeader.setFirst(bytes, 0), FileHeader.created(bytes, 0));
+      int sum = FileHeader.checksum(bytes, 0);
+      writeHeader(bytes, part, length, checksum, said);
+      if (keep && FileHeader.checksum(bytes, 0) != sum) {
+        // What the blocks and the metadata do not tell is damaged, or the checksum itself.
+        boolean ofSet = part.base() == 0;
+        SetPlace found =
+            ofSet ? SetPlace.find(storage, file.path(), whole, setId) : SetPlace.NONE;
+        writeHeader(bytes, part, length, checksum, found);
+      }
       file.write(part.base(), bytes);
     }
+  }
+
+  private void writeHeader(
+      MemorySegment bytes, Part part, int length, int checksum, SetPlace place) {
+    new FileHeader(part.id(), place.created(), length, checksum).write(bytes, 0, crc);
+    FileHeader.writeSet(bytes, 0, place.setId(), place.first(), crc);
   }
 
   /** Takes care of the end, and closes the last part with a new index. */

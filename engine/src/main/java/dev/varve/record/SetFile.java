@@ -44,7 +44,7 @@ record SetFile(Path path, long place, long setId, long first, long created, long
     return files;
   }
 
-  private static SetFile read(Storage storage, Path path, long place) {
+  static SetFile read(Storage storage, Path path, long place) {
     try (StorageFile file = storage.open(path, FileAccess.READ);
         Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(Format.UNIT, Format.UNIT);
@@ -57,7 +57,11 @@ record SetFile(Path path, long place, long setId, long first, long created, long
       long first = FileHeader.setFirst(bytes, 0);
       if (setId == 0) {
         throw new ConflictException(
-            "record file " + path + " is not of a set; choose another prefix, or move it away");
+            "record file "
+                + path
+                + " says that it is of no set: choose another prefix, or move it away; if a repair"
+                + " made its header anew and could not find its place, its records can be read"
+                + " alone");
       }
       if (first < 0) {
         throw corrupt(path, 32, "a number of a record", Long.toUnsignedString(first));
@@ -88,6 +92,7 @@ record SetFile(Path path, long place, long setId, long first, long created, long
         offset,
         expected,
         actual,
-        "restore the file from a copy, or read it alone");
+        "repair the file where it stands, beside those before and behind it; or restore it from a"
+            + " copy");
   }
 }

@@ -394,4 +394,105 @@ class RecordSetTest {
       assertThat(AllocationMeter.bytesPerOperation(() -> writer.append(record))).isLessThan(1.0);
     }
   }
+
+  /** A file whose header was repaired stays in its set, and is kept as long as before. */
+  @Test
+  void repairedHeadersStayInTheSet() {
+    for (int count : new int[] {1, 3}) {
+      SimulatedStorage whole = RecordSamples.storage();
+      try (RecordSetWriter writer = builder(whole).append()) {
+        for (int i = 0; i < 10 * count; i++) {
+          if (i > 0 && i % 10 == 0) {
+            whole.advance(Duration.ofHours(1));
+            writer.rotate();
+          }
+          writer.append(record(i));
+        }
+      }
+      List<Path> files = whole.list(DIR);
+      assertThat(files).hasSize(count);
+      for (int n = 0; n < count; n++) {
+        byte[] content = RecordSamples.content(whole, files.get(n));
+        for (int at = 0; at < 64; at++) {
+          SimulatedStorage damaged = whole.killed();
+          byte[] bytes = content.clone();
+          bytes[at] ^= 0x10;
+          RecordSamples.put(damaged, files.get(n), bytes);
+          assertThatThrownBy(() -> reader(damaged))
+              .isInstanceOf(CorruptionException.class)
+              .hasMessageContaining("repair the file where it stands");
+          RepairReport report = RecordFiles.repair(files.get(n), damaged);
+          assertThat(report.repaired()).as("byte %d of file %d", at, n).hasSize(1);
+          assertThat(report.lost()).isZero();
+          boolean told = at < 24 || (at >= 48 && at < 60);
+          if (told) {
+            byte[] header = RecordSamples.content(damaged, files.get(n));
+            assertThat(java.util.Arrays.equals(header, 0, 64, content, 0, 64))
+                .as("byte %d of file %d", at, n)
+                .isTrue();
+          }
+          assertThat(SetFile.list(damaged, DIR, "log").get(n).created())
+              .isGreaterThanOrEqualTo(SetFile.list(whole, DIR, "log").get(n).created());
+          try (RecordSetReader reader = reader(damaged)) {
+            assertThat(check(reader)).isEqualTo(10 * count);
+          }
+          try (RecordSetWriter writer = builder(damaged).append()) {
+            assertThat(writer.append(record(10 * count))).isEqualTo(10 * count);
+          }
+        }
+      }
+    }
+  }
+
+  /** Without the file before, the one behind tells, unless records may be missing in between. */
+  @Test
+  void aRepairTakesThePlaceFromTheFileBehind() {
+    try (RecordSetWriter writer = builder(storage).append()) {
+      for (int i = 0; i < 40; i++) {
+        if (i > 0 && i % 10 == 0) {
+          writer.rotate();
+        }
+        writer.append(record(i));
+        writer.flush();
+      }
+    }
+    List<Path> files = storage.list(DIR);
+    byte[] second = RecordSamples.content(storage, files.get(1));
+    second[33] ^= 1;
+    SimulatedStorage retained = storage.killed();
+    retained.delete(files.get(0));
+    RecordSamples.put(retained, files.get(1), second);
+    RecordFiles.repair(files.get(1), retained);
+    try (RecordSetReader reader = reader(retained)) {
+      assertThat(reader.first()).isEqualTo(10);
+      assertThat(check(reader)).isEqualTo(30);
+    }
+    // Its end is cut off too: only the file before can tell.
+    byte[] cut = java.util.Arrays.copyOf(second, second.length / 2);
+    for (boolean before : new boolean[] {false, true}) {
+      SimulatedStorage state = storage.killed();
+      if (!before) {
+        state.delete(files.get(0));
+      }
+      RecordSamples.put(state, files.get(1), cut);
+      RecordFiles.repair(files.get(1), state);
+      if (before) {
+        try (RecordSetReader reader =
+            RecordSetReader.builder(DIR, "log").storage(state).onDamage(OnDamage.SKIP).open()) {
+          assertThat(check(reader)).isBetween(31L, 39L);
+        }
+      } else {
+        assertThatThrownBy(() -> reader(state))
+            .isInstanceOf(ConflictException.class)
+            .hasMessageContaining("could not find its place, its records can be read alone");
+      }
+    }
+    // Neither neighbour is there: the one two places behind has the id, but not the number.
+    SimulatedStorage apart = storage.killed();
+    apart.delete(files.get(0));
+    apart.delete(files.get(2));
+    RecordSamples.put(apart, files.get(1), second);
+    RecordFiles.repair(files.get(1), apart);
+    assertThatThrownBy(() -> reader(apart)).isInstanceOf(ConflictException.class);
+  }
 }
