@@ -299,14 +299,17 @@ final class DiskTier {
 
   private void writeFrame(StorageFile file, long offset, Incoming incoming) {
     Frame frame = incoming.frame();
+    FrameSource source = incoming.source();
     HotFrame hot = frame.hot;
     if (frame.bytes == 0) {
       return;
     }
-    if (hot != null) {
-      writer.write(file, offset, hot.slab.segment().asSlice(hot.offset, hot.bytes));
-    } else if (incoming.source() != null) {
-      writer.write(file, offset, incoming.source(), frame.lengths, frame.checksums, true);
+    if (hot instanceof HotFrame.Copied copy) {
+      writer.write(file, offset, copy.slab.segment().asSlice(copy.offset, frame.bytes));
+    } else if (hot instanceof HotFrame.Kept kept) {
+      writer.write(file, offset, kept.frame, frame.lengths, frame.checksums, true);
+    } else if (source != null) {
+      writer.write(file, offset, source, frame.lengths, frame.checksums, true);
     } else {
       throw new IllegalStateException("frame has neither memory nor a source");
     }

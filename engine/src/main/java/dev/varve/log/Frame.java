@@ -25,7 +25,7 @@ final class Frame {
   /** Offset in the segment file; written once, by the appender. */
   volatile long offset = NOWHERE;
 
-  /** The copy in memory; this reference is one of its counts. */
+  /** Its place in memory; this reference is one of its counts. */
   volatile @Nullable HotFrame hot;
 
   /** Parts not yet compared with their checksums; null when all were. */

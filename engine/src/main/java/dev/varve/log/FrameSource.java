@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A source is read only during {@link ReplayLog#append}, by the appending thread, and may be
  * reused afterwards. Memory that it answers in place is read by another thread, too, if it may be.
+ * A log may hold in memory what a source lets it {@link #keep}; anything else it copies.
  */
 public interface FrameSource {
 
@@ -49,6 +50,19 @@ public interface FrameSource {
    * @return a native segment of exactly the part's length, or null
    */
   @Nullable MemorySegment direct(int part);
+
+  /**
+   * Lets the log keep the frame's bytes where they are, in place of a copy in its own memory. Asked
+   * at most once in an {@link ReplayLog#append}, and only of batches, where the log wants the batch
+   * in memory. The default is null.
+   *
+   * <p>If the append fails, what this answered was closed, and the source is as it was.
+   *
+   * @return the same kind, tag and parts, to be closed by the log; or null to have them copied
+   */
+  default @Nullable KeptFrame keep() {
+    return null;
+  }
 
   /**
    * A frame of kind 0 over the given segments, one a part, which the log copies out. They may be

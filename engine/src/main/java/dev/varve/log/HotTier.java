@@ -7,8 +7,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Memory for frames. Frames are laid one behind the other into slabs, since they leave in the order
- * they came; one larger than a quarter of a slab gets its own.
+ * Memory for frames. Frames are copied one behind the other into slabs, since they leave in the
+ * order they came; one larger than a quarter of a slab gets its own. Others stay where they are.
  *
  * <p>Allocation is for one thread at a time; frames are freed by any.
  */
@@ -21,6 +21,10 @@ final class HotTier {
   private final SlabPool pool;
   private final long slabBytes;
   private final AtomicLong held = new AtomicLong();
+
+  /** What is kept in place. */
+  final SharedMemory shared = new SharedMemory();
+
   private @Nullable Slab current;
   private long next;
 
@@ -34,7 +38,7 @@ final class HotTier {
   }
 
   /** Room for a frame; its content is arbitrary. */
-  HotFrame allocate(long bytes) {
+  HotFrame.Copied allocate(long bytes) {
     if (bytes > slabBytes / 4) {
       return frame(pool.acquire(bytes), 0, bytes);
     }
@@ -51,14 +55,21 @@ final class HotTier {
     if (!slab.tryRetain()) {
       throw new IllegalStateException("the slab being filled was freed");
     }
-    HotFrame frame = frame(slab, next, bytes);
+    HotFrame.Copied frame = frame(slab, next, bytes);
     next += bytes;
     return frame;
   }
 
-  private HotFrame frame(Slab slab, long offset, long bytes) {
+  private HotFrame.Copied frame(Slab slab, long offset, long bytes) {
     held.addAndGet(bytes);
-    return new HotFrame(this, slab, offset, bytes);
+    return new HotFrame.Copied(this, slab, offset, bytes);
+  }
+
+  /** Takes over a frame that stays where it is. */
+  HotFrame keep(KeptFrame kept) {
+    HotFrame frame = new HotFrame.Kept(this, kept, shared.hotBytes(kept));
+    held.addAndGet(shared.add(kept));
+    return frame;
   }
 
   void freed(long bytes) {

@@ -16,9 +16,10 @@ import org.jspecify.annotations.Nullable;
  * A pinned frame of a {@link ReplayLog}: its bytes stay where they are until it is closed, whatever
  * the log does meanwhile, and so do the context frames of its segment.
  *
- * <p>The memory is either a copy in the hot tier or a private mapping of the segment file: a stray
- * write changes neither the file nor kills the JVM, but other readers of the batch see it. Several
- * threads may read one frame; closing it is idempotent.
+ * <p>The memory is a copy in the hot tier, or a private mapping of the segment file: a stray write
+ * changes neither the file nor kills the JVM, but other readers of the batch see it. Or it is the
+ * application's own, where it had the log {@linkplain FrameSource#keep keep} it. Several threads
+ * may read one frame; closing it is idempotent.
  */
 public final class LogFrame implements AutoCloseable {
 
@@ -56,7 +57,7 @@ public final class LogFrame implements AutoCloseable {
   private final int contexts;
   private final Frame frame;
   private final RefCounted pin;
-  private final MemorySegment memory;
+  private final @Nullable MemorySegment memory;
   private final long base;
   private final boolean hot;
   private volatile int state;
@@ -66,7 +67,7 @@ public final class LogFrame implements AutoCloseable {
       int contexts,
       Frame frame,
       RefCounted pin,
-      MemorySegment memory,
+      @Nullable MemorySegment memory,
       long base,
       boolean hot) {
     this.batch = batch;
@@ -104,7 +105,9 @@ public final class LogFrame implements AutoCloseable {
     }
     HotFrame hot = frame.hot;
     if (hot != null && hot.tryRetain()) {
-      return new LogFrame(batch, contexts, frame, hot, hot.slab.segment(), hot.offset, true);
+      return hot instanceof HotFrame.Copied copy
+          ? new LogFrame(batch, contexts, frame, copy, copy.slab.segment(), copy.offset, true)
+          : new LogFrame(batch, contexts, frame, hot, null, 0, true);
     }
     long offset = frame.offset;
     if (offset == Frame.NOWHERE) {
@@ -201,10 +204,28 @@ public final class LogFrame implements AutoCloseable {
    *
    * @return native memory, valid until the frame is closed, or its pin released
    * @throws ClosedException when the frame was closed
+   * @throws IllegalStateException when the frame is {@link #kept}, and so is in several places
    */
   public MemorySegment memory() {
     requireReadable();
-    return memory;
+    MemorySegment whole = memory;
+    if (whole == null) {
+      throw new IllegalStateException(
+          this + " lies where its source had it; read its parts one by one");
+    }
+    return whole;
+  }
+
+  /**
+   * Returns the frame as its source had the log keep it.
+   *
+   * @return the frame, readable until this one is closed or its pin released; or null where the log
+   *     has its bytes
+   * @throws ClosedException when the frame was closed
+   */
+  public @Nullable KeptFrame kept() {
+    requireReadable();
+    return pin instanceof HotFrame.Kept inPlace ? inPlace.frame : null;
   }
 
   /** {@return where in {@link #memory} the frame begins} */
@@ -213,15 +234,28 @@ public final class LogFrame implements AutoCloseable {
   }
 
   /**
-   * Returns a view of one part, not verified; see {@link #verify()}.
+   * Returns a view of one part, not verified; see {@link #verify()}. Of a frame that is {@link
+   * #kept} it is a copy, if the part cannot be had in place.
    *
    * @param part 0 to {@link #partCount} - 1
    * @return native memory, valid until the frame is closed, or its pin released
    * @throws ClosedException when the frame was closed
    */
   public MemorySegment part(int part) {
-    requireReadable();
-    return memory.asSlice(base + frame.startOf(part), frame.lengths[part]);
+    KeptFrame inPlace = kept();
+    return inPlace == null
+        ? memory().asSlice(base + frame.startOf(part), frame.lengths[part])
+        : part(inPlace, part, frame.lengths[part]);
+  }
+
+  private static MemorySegment part(KeptFrame kept, int part, long length) {
+    MemorySegment direct = kept.direct(part);
+    if (direct != null) {
+      return direct;
+    }
+    MemorySegment copy = Arena.ofAuto().allocate(Math.max(1, length), FrameLayout.ALIGNMENT);
+    kept.copyTo(part, 0, copy.asSlice(0, length));
+    return copy.asSlice(0, length);
   }
 
   private void requireReadable() {
@@ -252,7 +286,7 @@ public final class LogFrame implements AutoCloseable {
     long start = frame.startOf(part);
     Crc32c crc = new Crc32c();
     try {
-      crc.updateCopying(memory, base + start, frame.lengths[part], SCRATCH.get());
+      crc.updateCopying(part(part), 0, frame.lengths[part], SCRATCH.get());
     } catch (InternalError e) {
       // What the JVM makes of a page that the operating system cannot bring.
       throw mismatch(

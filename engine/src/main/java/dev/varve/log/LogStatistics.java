@@ -7,7 +7,7 @@ package dev.varve.log;
  * @param batches batches ever appended
  * @param firstBatch first batch that can still be read
  * @param hotBatches batches held in memory
- * @param hotBytes bytes of those
+ * @param hotBytes bytes of memory that those take
  * @param heldBytes bytes of memory in use by frames, pinned ones included
  * @param diskBytes bytes on disk: segments, side file, and deleted segments that are still mapped
  * @param segments segments that have a file

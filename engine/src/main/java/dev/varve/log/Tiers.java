@@ -22,6 +22,12 @@ final class Tiers {
 
   private static final System.Logger LOGGER = System.getLogger(Tiers.class.getName());
 
+  /** Memory that is kept in place instead of a copy: so many times the bytes of its frame. */
+  private static final long MAX_KEPT_TIMES = 2;
+
+  /** And so many bytes more. */
+  private static final long MAX_KEPT_MORE = 64 << 10;
+
   private final LogOptions options;
   private final LogIndex index;
   private final SegmentOwner owner;
@@ -158,15 +164,12 @@ final class Tiers {
     } catch (Throwable e) {
       full = e instanceof FullException;
       for (DiskTier.Incoming each : incoming) {
-        each.frame().cool();
+        cool(each.frame());
       }
       throw e;
     }
     try {
       for (DiskTier.Incoming each : incoming) {
-        if (each.frame().hot != null) {
-          hotBytes += each.frame().bytes;
-        }
         if (each.frame() != frame) {
           segment.addContext(each.frame());
         }
@@ -224,19 +227,25 @@ final class Tiers {
     long all = contextBytes + frame.bytes;
     DiskTier tier = disk;
     if (tier == null) {
-      requireMemory(number, all);
+      keep(incoming.getLast(), contextBytes);
+      if (hot.heldBytes() + contextBytes > hot.capacity) {
+        cool(frame); // A copy may take less.
+      }
+      requireMemory(number, frame.hot == null ? all : contextBytes);
       heat(incoming);
       return;
     }
     if (options.writePolicy() == WritePolicy.ON_EVICTION && all <= hot.capacity) {
-      makeRoom(all);
+      keep(incoming.getLast(), contextBytes);
+      makeRoom(frame.hot == null ? all : contextBytes);
       heat(incoming);
       return;
     }
     if (options.writePolicy() == WritePolicy.ON_EVICTION) {
       flush();
     } else if (frame.bytes <= hot.capacity) {
-      makeRoom(frame.bytes);
+      keep(incoming.getLast(), 0);
+      makeRoom(frame.hot == null ? frame.bytes : 0);
       heat(List.of(incoming.getLast()));
     }
     tier.write(number, segment, incoming);
@@ -260,13 +269,44 @@ final class Tiers {
     }
   }
 
-  /** Copies frames into memory. */
+  /**
+   * Has the memory of a batch stay where it is, if its source allows that, and if it keeps not much
+   * more from being freed than a copy would take.
+   */
+  private void keep(DiskTier.Incoming batch, long contextBytes) {
+    Frame frame = batch.frame();
+    KeptFrame kept = frame.bytes == 0 ? null : Objects.requireNonNull(batch.source()).keep();
+    if (kept == null) {
+      return;
+    }
+    boolean taken = false;
+    try {
+      long all = 0;
+      for (int i = 0; i < kept.memoryCount(); i++) {
+        all += kept.memoryBytes(i);
+      }
+      if (all + contextBytes <= hot.capacity
+          && hot.shared.heldBytes(kept) <= MAX_KEPT_TIMES * frame.bytes + MAX_KEPT_MORE) {
+        HotFrame inPlace = hot.keep(kept);
+        taken = true;
+        hotBytes += inPlace.added;
+        frame.hot = inPlace;
+      }
+    } finally {
+      if (!taken) {
+        kept.close();
+      }
+    }
+  }
+
+  /** Copies into memory what is not there. */
   private void heat(List<DiskTier.Incoming> incoming) {
     for (DiskTier.Incoming each : incoming) {
       Frame frame = each.frame();
-      if (frame.bytes > 0) {
+      if (frame.bytes > 0 && frame.hot == null) {
         FrameSource source = Objects.requireNonNull(each.source());
-        HotFrame copy = hot.allocate(frame.bytes);
+        HotFrame.Copied copy = hot.allocate(frame.bytes);
+        hotBytes += copy.added;
         frame.hot = copy;
         writer.copy(source, frame.lengths, frame.checksums, copy.slab.segment(), copy.offset);
       }
@@ -318,8 +358,9 @@ final class Tiers {
   }
 
   private void cool(Frame frame) {
-    if (frame.hot != null) {
-      hotBytes -= frame.bytes;
+    HotFrame copy = frame.hot;
+    if (copy != null) {
+      hotBytes -= copy.cooled();
       frame.cool();
     }
   }

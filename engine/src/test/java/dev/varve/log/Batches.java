@@ -33,8 +33,17 @@ final class Batches {
     return (int) (n % 3);
   }
 
-  /** A source over given parts: what the log is handed of it is a copy, or memory in place. */
-  record Source(int kind, long tag, byte[][] parts, boolean inPlace) implements FrameSource {
+  /**
+   * A source over given parts: what the log is handed of it is a copy, or memory in place, which it
+   * may keep or not.
+   */
+  record Source(int kind, long tag, byte[][] parts, boolean inPlace, boolean keepable)
+      implements FrameSource {
+
+    @Override
+    public @Nullable KeptFrame keep() {
+      return keepable ? new Kept(this) : null;
+    }
 
     @Override
     public int partCount() {
@@ -63,13 +72,79 @@ final class Batches {
     }
   }
 
+  /** What a log keeps of a source, for as long as it may. */
+  static final class Kept implements KeptFrame {
+    private final FrameSource source;
+    private volatile boolean closed;
+
+    Kept(FrameSource source) {
+      this.source = source;
+    }
+
+    private FrameSource open() {
+      assertThat(closed).as("closed").isFalse();
+      return source;
+    }
+
+    @Override
+    public int kind() {
+      return open().kind();
+    }
+
+    @Override
+    public long tag() {
+      return open().tag();
+    }
+
+    @Override
+    public int partCount() {
+      return open().partCount();
+    }
+
+    @Override
+    public long partLength(int part) {
+      return open().partLength(part);
+    }
+
+    @Override
+    public void copyTo(int part, long offset, MemorySegment target) {
+      open().copyTo(part, offset, target);
+    }
+
+    @Override
+    public @Nullable MemorySegment direct(int part) {
+      return open().direct(part);
+    }
+
+    @Override
+    public int memoryCount() {
+      return 1;
+    }
+
+    @Override
+    public Object memory(int index) {
+      return this;
+    }
+
+    @Override
+    public long memoryBytes(int index) {
+      return FrameLayout.bytes(FrameLayout.lengths(source));
+    }
+
+    @Override
+    public void close() {
+      assertThat(closed).as("closed before").isFalse();
+      closed = true;
+    }
+  }
+
   static FrameSource source(long n, int most) {
-    return new Source(kind(n), n, parts(n, most), n % 2 == 0);
+    return new Source(kind(n), n, parts(n, most), n % 2 == 0, n % 3 == 1);
   }
 
   /** A context frame that batch {@code n} brings along. */
   static FrameSource context(long n, int most) {
-    return new Source(9, 1_000_000 + n, parts(1_000_000 + n, most), n % 2 == 1);
+    return new Source(9, 1_000_000 + n, parts(1_000_000 + n, most), n % 2 == 1, false);
   }
 
   /** Checks all that a frame says and holds. */

@@ -272,7 +272,7 @@ class LogMisuseTest {
             .create()) {
       List<FrameSource> contexts = new ArrayList<>();
       for (int i = 0; i < 60; i++) {
-        contexts.add(new Batches.Source(9, Long.MAX_VALUE - i, new byte[0][], false));
+        contexts.add(new Batches.Source(9, Long.MAX_VALUE - i, new byte[0][], false, false));
       }
       for (int size = 25_000; size > 0; size -= 64) {
         try {

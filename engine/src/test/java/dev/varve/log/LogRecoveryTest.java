@@ -54,7 +54,7 @@ class LogRecoveryTest {
    */
   @Test
   void aSegmentWithoutLiveBatchesThatIsNotThere() {
-    Batches.Source small = new Batches.Source(0, 0, new byte[][] {new byte[300]}, false);
+    Batches.Source small = new Batches.Source(0, 0, new byte[][] {new byte[300]}, false, false);
     long end;
     try (ReplayLog log =
             builder(machine)
