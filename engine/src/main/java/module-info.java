@@ -10,6 +10,7 @@ module dev.varve.engine {
   requires static aircompressor.v3; // optional: LZ4 and zstd
 
   exports dev.varve;
+  exports dev.varve.codec;
   exports dev.varve.file;
   exports dev.varve.log;
   exports dev.varve.memory;
