@@ -110,6 +110,7 @@ public final class KeyCodecs {
    * @param maker makes a key of its parts
    * @return the codec, of fixed size if all parts are
    */
+  @SuppressWarnings("unchecked") // the codec of a part makes its values
   public static <K, A, B> KeyCodec<K> composite(
       KeyCodec<A> first,
       Function<? super K, ? extends A> getFirst,
@@ -119,7 +120,7 @@ public final class KeyCodecs {
     Objects.requireNonNull(maker, "maker");
     List<Part<K, ?>> parts = List.of(part(first, getFirst), part(second, getSecond));
     return new CompositeKeyCodec<>(
-        parts, values -> maker.apply(KeyCodecs.<A>cast(values[0]), KeyCodecs.<B>cast(values[1])));
+        parts, values -> maker.apply((A) values[0], (B) values[1]));
   }
 
   /**
@@ -138,6 +139,7 @@ public final class KeyCodecs {
    * @param maker makes a key of its parts
    * @return the codec, of fixed size if all parts are
    */
+  @SuppressWarnings("unchecked") // the codec of a part makes its values
   public static <K, A, B, C> KeyCodec<K> composite(
       KeyCodec<A> first,
       Function<? super K, ? extends A> getFirst,
@@ -153,20 +155,15 @@ public final class KeyCodecs {
         parts,
         values ->
             maker.make(
-                KeyCodecs.<A>cast(values[0]),
-                KeyCodecs.<B>cast(values[1]),
-                KeyCodecs.<C>cast(values[2])));
+                (A) values[0],
+                (B) values[1],
+                (C) values[2]));
   }
 
   private static <K, P> Part<K, P> part(
       KeyCodec<P> codec, Function<? super K, ? extends P> getter) {
     return new Part<>(
         Objects.requireNonNull(codec, "codec"), Objects.requireNonNull(getter, "getter"));
-  }
-
-  @SuppressWarnings("unchecked") // the codec of the part made it
-  private static <P> P cast(Object value) {
-    return (P) value;
   }
 
   /**
