@@ -7,7 +7,8 @@ package dev.varve.map;
  * <pre>
  * word 0  header   version (46 bits) | free (1) | busy (1) | level (4) | count (12)
  *      1  link     prefix length (32) | next leaf, or next free node (32)
- *      2  keys     sorted: the keys themselves, or tags of keys of variable size
+ *      2  keys     sorted: the keys themselves, or tags of keys of variable size; places without
+ *                  a key hold the greatest number
  *         refs     only of keys of variable size: where the whole keys are
  *         values   of a leaf (level 0): numbers, or where the values are
  *         children of an inner node: count + 1 references of 32 bits, two a word
@@ -21,6 +22,11 @@ final class TreeLayout {
   static final int HEADER = 0;
   static final int LINK = 1;
   static final int KEYS = 2;
+
+  /** The words of a cache line, and the binary logarithm. */
+  static final int LINE_SHIFT = 3;
+
+  static final int LINE = 1 << LINE_SHIFT;
 
   static final int MIN_NODE_BYTES = 256;
   static final int MAX_NODE_BYTES = 4096;
@@ -41,6 +47,9 @@ final class TreeLayout {
 
   /** Bits that make a reader turn away. */
   static final long UNREADABLE = BUSY | FREE;
+
+  /** What is in the place of a key where there is none. */
+  static final long PAD = -1;
 
   static final long LOW = 0xFFFF_FFFFL;
 
@@ -82,19 +91,32 @@ final class TreeLayout {
     this.variableValues = variableValues;
     nodeWords = nodeBytes / Long.BYTES;
     nodeShift = Integer.numberOfTrailingZeros(nodeWords);
-    int room = nodeWords - KEYS;
     int keyWords = variableKeys ? 2 : 1;
-    leafCapacity = room / (keyWords + 1);
-    // keyWords a key, half a word a child, of which there is one more
-    innerCapacity = (2 * room - 2) / (2 * keyWords + 1);
+    leafCapacity = keysOf(2 * keyWords + 2);
+    innerCapacity = keysOf(2 * keyWords + 1);
     leafRefs = KEYS + leafCapacity;
     values = KEYS + keyWords * leafCapacity;
     innerRefs = KEYS + innerCapacity;
     children = KEYS + keyWords * innerCapacity;
   }
 
+  /**
+   * The most keys that there is room for, such that the last one ends a line.
+   *
+   * @param halves the half words that go with a key
+   */
+  private int keysOf(int halves) {
+    int most = (2 * (nodeWords - KEYS) - 1) / halves;
+    return (KEYS + most & -LINE) - KEYS;
+  }
+
   int capacity(int level) {
     return level == 0 ? leafCapacity : innerCapacity;
+  }
+
+  /** The first word behind the keys. */
+  int keysEnd(int level) {
+    return KEYS + capacity(level);
   }
 
   int refs(int level) {

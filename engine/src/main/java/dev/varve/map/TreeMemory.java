@@ -92,6 +92,9 @@ final class TreeMemory {
   private void makeRoot() {
     Words[] all = open();
     all[0].setPlain(TreeLayout.LINK, 0);
+    for (int i = TreeLayout.KEYS; i < layout.keysEnd(0); i++) {
+      all[0].setPlain(i, TreeLayout.PAD);
+    }
     all[0].setRelease(TreeLayout.HEADER, TreeLayout.next(0, 0, 0));
     unusedNode = 1;
     unusedNodes = nodesMask;

@@ -89,6 +89,7 @@ final class TreeMerges {
     int count = nodes.count(node);
     nodes.moveKeys(node, slot + 1, node, slot, level, count - slot - 1);
     nodes.moveChildren(node, slot + 2, node, slot + 1, count - slot - 1);
+    nodes.setPad(node, count - 1);
     nodes.leave(node, level, count - 1);
   }
 
@@ -180,6 +181,8 @@ final class TreeMerges {
       nodes.setLink(right, prefix, 0);
       nodes.retag(right, level, newRight, prefix);
     }
+    nodes.pad(left, level, newLeft);
+    nodes.pad(right, level, newRight);
     nodes.setKey(parent, level + 1, between, newKey, newRef);
     nodes.leave(left, level, newLeft);
     nodes.leave(right, level, newRight);

@@ -76,6 +76,17 @@ final class TreeNodes {
     set(node, at, word | (child & TreeLayout.LOW) << shift);
   }
 
+  /** Marks the places from a key on as without one. */
+  void pad(int node, int level, int from) {
+    for (int i = from; i < layout.capacity(level); i++) {
+      setPad(node, i);
+    }
+  }
+
+  void setPad(int node, int i) {
+    set(node, TreeLayout.KEYS + i, TreeLayout.PAD);
+  }
+
   void enter(int node) {
     Words words = memory.words(node);
     long base = memory.base(node);

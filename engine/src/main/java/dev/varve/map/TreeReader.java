@@ -27,6 +27,8 @@ final class TreeReader {
   private final int nodeShift;
   private final int nodesShift;
   private final int nodesMask;
+  private final int leafEnd;
+  private final int innerEnd;
   private final int children;
   private final int values;
 
@@ -36,6 +38,8 @@ final class TreeReader {
     nodeShift = layout.nodeShift;
     nodesShift = memory.nodesShift;
     nodesMask = memory.nodesMask;
+    leafEnd = layout.keysEnd(0);
+    innerEnd = layout.keysEnd(1);
     children = layout.children;
     values = layout.values;
   }
@@ -75,7 +79,7 @@ final class TreeReader {
         long header = words.getAcquire(0);
         while (TreeLayout.isReadable(header) && TreeLayout.level(header) > 0) {
           int count = TreeLayout.count(header);
-          int slot = TreeSearch.upperBound(words, base + TreeLayout.KEYS, count, key);
+          int slot = Math.min(count, TreeSearch.upperBound(words, base, innerEnd, key));
           long pair = words.getPlain(base + children + (slot >> 1));
           int child = (int) (pair >>> ((slot & 1) << 5));
           int slab = child >>> nodesShift;
@@ -97,7 +101,7 @@ final class TreeReader {
         }
         if (TreeLayout.isReadable(header)) {
           int count = TreeLayout.count(header);
-          int slot = TreeSearch.lowerBound(words, base + TreeLayout.KEYS, count, key);
+          int slot = TreeSearch.lowerBound(words, base, leafEnd, key);
           long result = absent;
           if (slot < count && words.getPlain(base + TreeLayout.KEYS + slot) == key) {
             result = words.getPlain(base + values + slot);
@@ -210,17 +214,20 @@ final class TreeReader {
       int length,
       boolean orEqual) {
     int count = TreeLayout.count(header);
-    long keys = base + TreeLayout.KEYS;
+    int end = layout.keysEnd(TreeLayout.level(header));
     if (key == null) {
-      return orEqual
-          ? TreeSearch.upperBound(words, keys, count, number)
-          : TreeSearch.lowerBound(words, keys, count, number);
+      return Math.min(
+          count,
+          orEqual
+              ? TreeSearch.upperBound(words, base, end, number)
+              : TreeSearch.lowerBound(words, base, end, number));
     }
     return TreeSearch.bound(
         slabs,
         memory.slabShift,
         words,
-        keys,
+        base,
+        end,
         base + layout.refs(TreeLayout.level(header)),
         count,
         TreeLayout.prefixBytes(words.getPlain(base + TreeLayout.LINK)),

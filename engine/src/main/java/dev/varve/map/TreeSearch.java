@@ -9,42 +9,48 @@ final class TreeSearch {
 
   private TreeSearch() {}
 
-  /** How many of the sorted words from {@code at} on are below a key. */
-  static int lowerBound(Words words, long at, int count, long key) {
-    int low = 0;
-    int length = count;
-    while (length > 0) {
-      int half = length >>> 1;
-      if (Long.compareUnsigned(words.getPlain(at + low + half), key) < 0) {
-        low += half + 1;
-        length -= half + 1;
-      } else {
-        length = half;
-      }
+  private static final int LINE = TreeLayout.LINE;
+
+  /**
+   * How many keys of a node are below a key.
+   *
+   * <p>The search looks at the last key of each line first and then at all of one line, so that the
+   * lines of a node that is in no cache are fetched together: nothing waits for the count or for
+   * another key. Places without a key hold the greatest number.
+   *
+   * @param end the first word of the node behind the keys, where a line begins
+   */
+  static int lowerBound(Words words, long base, int end, long key) {
+    int line = 0;
+    for (int i = LINE - 1; i < end - LINE; i += LINE) {
+      line += below(words, base + i, key) << TreeLayout.LINE_SHIFT;
     }
-    return low;
+    long at = base + line;
+    int first = line == 0 ? TreeLayout.KEYS : below(words, at, key) + below(words, at + 1, key);
+    return line
+        - TreeLayout.KEYS
+        + first
+        + below(words, at + 2, key)
+        + below(words, at + 3, key)
+        + below(words, at + 4, key)
+        + below(words, at + 5, key)
+        + below(words, at + 6, key)
+        + below(words, at + 7, key);
   }
 
-  /** How many of the sorted words from {@code at} on are not above a key. */
-  static int upperBound(Words words, long at, int count, long key) {
-    int low = 0;
-    int length = count;
-    while (length > 0) {
-      int half = length >>> 1;
-      if (Long.compareUnsigned(words.getPlain(at + low + half), key) <= 0) {
-        low += half + 1;
-        length -= half + 1;
-      } else {
-        length = half;
-      }
-    }
-    return low;
+  private static int below(Words words, long at, long key) {
+    return Long.compareUnsigned(words.getPlain(at), key) < 0 ? 1 : 0;
+  }
+
+  /** How many keys of a node are not above a key, which may include places without one. */
+  static int upperBound(Words words, long base, int end, long key) {
+    return key == TreeLayout.PAD ? end : lowerBound(words, base, end, key + 1);
   }
 
   /**
    * How many keys of variable size are below a key, or not above it.
    *
-   * @param at where the tags begin
+   * @param end the first word of the node behind the tags
    * @param refs where the references begin
    * @param prefix how many bytes all keys in reach of the node have in common
    */
@@ -52,7 +58,8 @@ final class TreeSearch {
       Words[] slabs,
       int slabShift,
       Words words,
-      long at,
+      long base,
+      int end,
       long refs,
       int count,
       int prefix,
@@ -61,8 +68,8 @@ final class TreeSearch {
       int length,
       boolean orEqual) {
     long tag = TreeBlobs.tag(key, offset, length, prefix);
-    int low = lowerBound(words, at, count, tag);
-    int high = low + upperBound(words, at + low, count - low, tag);
+    int low = Math.min(count, lowerBound(words, base, end, tag));
+    int high = Math.min(count, upperBound(words, base, end, tag));
     while (low < high) {
       int middle = low + high >>> 1;
       long ref = words.getPlain(refs + middle);

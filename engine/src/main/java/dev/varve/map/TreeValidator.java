@@ -56,6 +56,9 @@ final class TreeValidator {
     if (prefix > 0) {
       check(low.common(high) >= prefix, node, "has a prefix that its fences do not have");
     }
+    for (int i = count; i < layout.capacity(level); i++) {
+      check(nodes.key(node, i) == TreeLayout.PAD, node, "has something in place " + i);
+    }
     Key last = low;
     for (int i = 0; i < count; i++) {
       Key key = key(node, level, i);

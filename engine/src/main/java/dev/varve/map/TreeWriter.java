@@ -74,14 +74,15 @@ final class TreeWriter {
       int length,
       boolean orEqual) {
     long base = memory.base(node);
-    long keys = base + TreeLayout.KEYS;
+    int end = layout.keysEnd(level);
     int count = nodes.count(node);
     if (bytes != null) {
       return TreeSearch.bound(
           memory.open(),
           memory.slabShift,
           memory.words(node),
-          keys,
+          base,
+          end,
           base + layout.refs(level),
           count,
           nodes.prefix(node),
@@ -90,9 +91,11 @@ final class TreeWriter {
           length,
           orEqual);
     }
-    return orEqual
-        ? TreeSearch.upperBound(memory.words(node), keys, count, number)
-        : TreeSearch.lowerBound(memory.words(node), keys, count, number);
+    return Math.min(
+        count,
+        orEqual
+            ? TreeSearch.upperBound(memory.words(node), base, end, number)
+            : TreeSearch.lowerBound(memory.words(node), base, end, number));
   }
 
   /** The value at the place. */
@@ -165,6 +168,8 @@ final class TreeWriter {
     }
     int right = memory.takeNode();
     nodes.moveKeys(leaf, at, right, 0, 0, count - at);
+    nodes.pad(right, 0, count - at);
+    nodes.pad(leaf, 0, at);
     int leftPrefix = nodes.prefix(leaf);
     nodes.setLink(right, leftPrefix, nodes.nextLeaf(leaf));
     nodes.setLink(leaf, leftPrefix, right);
@@ -236,6 +241,7 @@ final class TreeWriter {
     path[height] = root;
     slots[height] = 0;
     nodes.setLink(root, 0, 0);
+    nodes.pad(root, height, 0);
     nodes.setChild(root, 0, child);
     nodes.set(
         root,
@@ -264,6 +270,8 @@ final class TreeWriter {
       int rightCount = count - middle - 1;
       nodes.moveKeys(node, middle + 1, right, 0, level, rightCount);
       nodes.moveChildren(node, middle + 1, right, 0, rightCount + 1);
+      nodes.pad(right, level, rightCount);
+      nodes.pad(node, level, middle);
       nodes.setLink(right, nodes.prefix(node), 0);
       int leftCount = middle;
       if (slot <= middle) {
@@ -297,6 +305,7 @@ final class TreeWriter {
     boolean merge = height > 0 && merges.isDue(count) && merges.findSibling(count);
     nodes.enter(leaf);
     nodes.moveKeys(leaf, slot + 1, leaf, slot, 0, count - slot);
+    nodes.setPad(leaf, count);
     if (merge) {
       merges.mergeLeaf(count);
     } else {
