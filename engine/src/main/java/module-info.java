@@ -13,6 +13,7 @@ module dev.varve.engine {
   exports dev.varve.codec;
   exports dev.varve.file;
   exports dev.varve.log;
+  exports dev.varve.map;
   exports dev.varve.memory;
   exports dev.varve.record;
   exports dev.varve.record.disky;

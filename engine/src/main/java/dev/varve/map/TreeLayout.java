@@ -75,7 +75,7 @@ final class TreeLayout {
   /** Where the children of an inner node begin. */
   final int children;
 
-  TreeLayout(int nodeBytes, boolean variableKeys, boolean variableValues) {
+  static void checkNodeBytes(int nodeBytes) {
     if (nodeBytes < MIN_NODE_BYTES
         || nodeBytes > MAX_NODE_BYTES
         || Integer.bitCount(nodeBytes) != 1) {
@@ -87,6 +87,10 @@ final class TreeLayout {
               + ", not "
               + nodeBytes);
     }
+  }
+
+  TreeLayout(int nodeBytes, boolean variableKeys, boolean variableValues) {
+    checkNodeBytes(nodeBytes);
     this.variableKeys = variableKeys;
     this.variableValues = variableValues;
     nodeWords = nodeBytes / Long.BYTES;

@@ -2,9 +2,11 @@
 package dev.varve.map;
 
 import dev.varve.ClosedException;
+import dev.varve.memory.Layouts;
 import dev.varve.memory.Words;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -122,8 +124,8 @@ final class TreeReader {
   enum Want {
     /** The number that the value is. */
     NUMBER,
-    /** The size of the blob that the value is, copied if there is room. */
-    BLOB,
+    /** The size of the value in bytes, which is copied if there is room. */
+    BYTES,
     /** 1 or 0. */
     PRESENCE
   }
@@ -181,8 +183,12 @@ final class TreeReader {
             if (!found) {
               return absent;
             }
-            if (want != Want.BLOB) {
+            if (want != Want.BYTES) {
               return want == Want.NUMBER ? value : 1;
+            }
+            if (!layout.variableValues) {
+              Objects.requireNonNull(target).set(Layouts.LE_LONG_UNALIGNED, targetOffset, value);
+              return Long.BYTES;
             }
             int bytes = TreeBlobs.bytes(value);
             if (target == null || bytes > target.byteSize() - targetOffset) {

@@ -186,7 +186,8 @@ final class TreeWriter {
     insertChild(1, first, separator, right);
   }
 
-  private long newSeparator(long last, long first) {
+  /** Makes the shortest key that is above one and not above another. */
+  long newSeparator(long last, long first) {
     int bytes = nodes.commonPrefix(last, first) + 1;
     long address = memory.takeBlob(bytes);
     TreeBlobs.copy(memory.open(), memory.slabShift, address, first, bytes);

@@ -158,7 +158,7 @@ class TreeModelTest {
     if (variableValues) {
       long size =
           reader.read(
-              number(key), bytes, 0, key.length, TreeReader.Want.BLOB, -1, valueBytes, 0);
+              number(key), bytes, 0, key.length, TreeReader.Want.BYTES, -1, valueBytes, 0);
       assertThat(size).isEqualTo(expected == null ? -1 : expected.length);
       if (expected != null) {
         assertThat(valueBytes.asSlice(0, size).toArray(Layouts.BYTE)).isEqualTo(expected);

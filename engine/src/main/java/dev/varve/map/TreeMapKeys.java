@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.map;
+
+import java.util.AbstractSet;
+import java.util.Comparator;
+import java.util.Iterator;
+import java.util.Map.Entry;
+import java.util.NavigableMap;
+import java.util.NavigableSet;
+import org.jspecify.annotations.Nullable;
+
+/** The keys of a view. */
+final class TreeMapKeys<K, V> extends AbstractSet<K> implements NavigableSet<K> {
+
+  private final TreeMapView<K, V> map;
+
+  TreeMapKeys(TreeMapView<K, V> map) {
+    this.map = map;
+  }
+
+  @Override
+  public Comparator<? super K> comparator() {
+    return map.comparator();
+  }
+
+  @Override
+  public Iterator<K> iterator() {
+    return map.keyIterator(true);
+  }
+
+  @Override
+  public Iterator<K> descendingIterator() {
+    return map.keyIterator(false);
+  }
+
+  @Override
+  public int size() {
+    return map.size();
+  }
+
+  @Override
+  public boolean isEmpty() {
+    return map.isEmpty();
+  }
+
+  @Override
+  public boolean contains(@Nullable Object key) {
+    return map.containsKey(key);
+  }
+
+  @Override
+  public boolean remove(@Nullable Object key) {
+    return map.remove(key) != null;
+  }
+
+  @Override
+  public void clear() {
+    map.clear();
+  }
+
+  @Override
+  public K first() {
+    return map.firstKey();
+  }
+
+  @Override
+  public K last() {
+    return map.lastKey();
+  }
+
+  @Override
+  public @Nullable K lower(K key) {
+    return map.lowerKey(key);
+  }
+
+  @Override
+  public @Nullable K floor(K key) {
+    return map.floorKey(key);
+  }
+
+  @Override
+  public @Nullable K ceiling(K key) {
+    return map.ceilingKey(key);
+  }
+
+  @Override
+  public @Nullable K higher(K key) {
+    return map.higherKey(key);
+  }
+
+  @Override
+  public @Nullable K pollFirst() {
+    return keyOf(map.pollFirstEntry());
+  }
+
+  @Override
+  public @Nullable K pollLast() {
+    return keyOf(map.pollLastEntry());
+  }
+
+  private static <K> @Nullable K keyOf(@Nullable Entry<K, ?> entry) {
+    return entry == null ? null : entry.getKey();
+  }
+
+  @Override
+  public NavigableSet<K> descendingSet() {
+    return map.descendingMap().navigableKeySet();
+  }
+
+  private static <K> NavigableSet<K> keys(NavigableMap<K, ?> map) {
+    return map.navigableKeySet();
+  }
+
+  @Override
+  public NavigableSet<K> subSet(K from, boolean fromInclusive, K to, boolean toInclusive) {
+    return keys(map.subMap(from, fromInclusive, to, toInclusive));
+  }
+
+  @Override
+  public NavigableSet<K> headSet(K to, boolean inclusive) {
+    return keys(map.headMap(to, inclusive));
+  }
+
+  @Override
+  public NavigableSet<K> tailSet(K from, boolean inclusive) {
+    return keys(map.tailMap(from, inclusive));
+  }
+
+  @Override
+  public NavigableSet<K> subSet(K from, K to) {
+    return subSet(from, true, to, false);
+  }
+
+  @Override
+  public NavigableSet<K> headSet(K to) {
+    return headSet(to, false);
+  }
+
+  @Override
+  public NavigableSet<K> tailSet(K from) {
+    return tailSet(from, true);
+  }
+}
