@@ -10,7 +10,9 @@ import java.lang.foreign.MemorySegment;
  *
  * {@snippet lang="java" :
  * CsbTreeCursor cursor = map.cursor();
- * for (boolean more = cursor.ceiling(from); more && cursor.key() < to; more = cursor.next()) {
+ * for (boolean more = cursor.ceiling(from);
+ *     more && Long.compareUnsigned(cursor.key(), to) < 0;
+ *     more = cursor.next()) {
  *   sum += cursor.value();
  * }
  * }

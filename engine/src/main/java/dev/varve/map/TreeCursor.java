@@ -171,7 +171,7 @@ final class TreeCursor {
           && TreeLayout.isReadable(header)
           && TreeLayout.count(header) > 0
           && copy(slabs, nextLeaf, words, base, header, 0, true);
-    } catch (IllegalStateException e) {
+    } catch (IllegalStateException | IndexOutOfBoundsException e) {
       reader.unlessStale(slabs, e);
       return false;
     }
@@ -195,7 +195,7 @@ final class TreeCursor {
           }
           return found == FOUND;
         }
-      } catch (IllegalStateException e) {
+      } catch (IllegalStateException | IndexOutOfBoundsException e) {
         reader.unlessStale(slabs, e);
       }
       TreeReader.pause(attempts);

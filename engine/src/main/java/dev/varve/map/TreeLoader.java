@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.map;
 
+import dev.varve.memory.Words;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -40,8 +41,12 @@ final class TreeLoader {
     boolean done = false;
     try {
       openNode(0);
-      while (source.advance()) {
-        add(source);
+      if (layout.variableKeys || layout.variableValues) {
+        while (source.advance()) {
+          add(source);
+        }
+      } else {
+        addNumbers(source);
       }
       finish();
       done = true;
@@ -60,6 +65,50 @@ final class TreeLoader {
     counts[level] = 0;
   }
 
+  /** Adds entries whose keys and values are numbers, the fast way. */
+  private void addNumbers(SortedSource source) {
+    int capacity = layout.leafCapacity;
+    int valuesBehind = layout.values - TreeLayout.KEYS;
+    Words words = memory.words(open[0]);
+    long at = memory.base(open[0]) + TreeLayout.KEYS;
+    int count = 0;
+    long last = 0;
+    while (source.advance()) {
+      long key = source.key();
+      if (Long.compareUnsigned(key, last) <= 0 && entries + count > 0) {
+        throw unordered(entries + count);
+      }
+      if (count == capacity) {
+        counts[0] = count;
+        entries += count;
+        nextLeaf(key, 0);
+        words = memory.words(open[0]);
+        at = memory.base(open[0]) + TreeLayout.KEYS;
+        count = 0;
+      }
+      words.setPlain(at + count, key);
+      words.setPlain(at + count + valuesBehind, source.value());
+      count++;
+      last = key;
+    }
+    counts[0] = count;
+    entries += count;
+  }
+
+  private static IllegalArgumentException unordered(long entry) {
+    return new IllegalArgumentException(
+        "Entry " + entry + " is not above the one before; bulk load needs ascending keys");
+  }
+
+  private void nextLeaf(long key, long separator) {
+    int leaf = open[0];
+    int prefix = close(0, separator);
+    openNode(0);
+    nodes.setLink(leaf, prefix, open[0]);
+    lowFences[0] = separator;
+    addChild(1, key, separator, leaf, open[0]);
+  }
+
   private void add(SortedSource source) {
     MemorySegment bytes = layout.variableKeys ? source.keyBytes() : null;
     long key = bytes == null ? source.key() : 0;
@@ -68,18 +117,11 @@ final class TreeLoader {
         entries == 0
             || (bytes == null ? Long.compareUnsigned(key, lastKey) > 0 : ascends(ref, lastRef));
     if (!ascends) {
-      throw new IllegalArgumentException(
-          "Entry " + entries + " is not above the one before; bulk load needs ascending keys");
+      throw unordered(entries);
     }
     long value = layout.variableValues ? newValue(source.valueBytes()) : source.value();
     if (counts[0] == layout.leafCapacity) {
-      long separator = bytes == null ? 0 : newSeparator(ref);
-      int leaf = open[0];
-      int prefix = close(0, separator);
-      openNode(0);
-      nodes.setLink(leaf, prefix, open[0]);
-      lowFences[0] = separator;
-      addChild(1, key, separator, leaf, open[0]);
+      nextLeaf(key, bytes == null ? 0 : newSeparator(ref));
     }
     int leaf = open[0];
     int slot = counts[0]++;

@@ -113,7 +113,7 @@ final class TreeReader {
             return result;
           }
         }
-      } catch (IllegalStateException e) {
+      } catch (IllegalStateException | IndexOutOfBoundsException e) {
         unlessStale(slabs, e);
       }
       pause(attempts);
@@ -201,7 +201,7 @@ final class TreeReader {
             }
           }
         }
-      } catch (IllegalStateException e) {
+      } catch (IllegalStateException | IndexOutOfBoundsException e) {
         unlessStale(slabs, e);
       }
       pause(attempts);
