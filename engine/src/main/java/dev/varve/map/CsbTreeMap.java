@@ -229,7 +229,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * Looks a number up and copies the value.
    *
    * @param key a number
-   * @param target where to copy the value, if it fits
+   * @param target where to copy the value, if it fits; overwritten perhaps also if it is absent
    * @return the size of the value in bytes, or -1 if there is none
    * @throws ClosedException if the map is closed
    * @throws IllegalArgumentException if keys have variable size or values are numbers
@@ -245,7 +245,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * Looks bytes up and copies the value.
    *
    * @param key the bytes, all of the segment
-   * @param target where to copy the value, if it fits
+   * @param target where to copy the value, if it fits; overwritten perhaps also if it is absent
    * @return the size of the value in bytes, or -1 if there is none
    * @throws ClosedException if the map is closed
    * @throws IllegalArgumentException if keys or values are numbers

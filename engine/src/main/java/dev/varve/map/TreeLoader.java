@@ -39,6 +39,7 @@ final class TreeLoader {
       throw new IllegalStateException("Only an empty map can be loaded; clear it before");
     }
     boolean done = false;
+    memory.beginLoad();
     try {
       openNode(0);
       if (layout.variableKeys || layout.variableValues) {
@@ -51,6 +52,7 @@ final class TreeLoader {
       finish();
       done = true;
     } finally {
+      memory.endLoad();
       if (!done) {
         memory.clear();
       }

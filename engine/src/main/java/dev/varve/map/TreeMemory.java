@@ -53,6 +53,14 @@ final class TreeMemory {
 
   private final List<Slab> lent = new ArrayList<>();
 
+  /** A bulk load of fewer slabs acquires none ahead. */
+  private static final int SLABS_BEFORE_AHEAD = 8;
+
+  private boolean loading;
+
+  /** Acquires slabs beside a bulk load that is big, or null. */
+  private @Nullable SlabAhead ahead;
+
   private int freeNode;
   private int freeNodes;
   private int unusedNode;
@@ -138,12 +146,41 @@ final class TreeMemory {
     if (before.length >>> Integer.SIZE - 1 - nodesShift != 0) {
       throw new FullException("The map has as many slabs as references can name");
     }
-    Slab slab = pool.acquire();
+    Slab slab = acquire(maxBytes - held);
     lent.add(slab);
     Words[] after = Arrays.copyOf(before, before.length + 1);
     after[before.length] = Words.over(slab.segment());
     slabs = after;
     return before.length;
+  }
+
+  private Slab acquire(long budget) {
+    // What is ahead counts against the budget before it is taken.
+    boolean useful = loading && lent.size() >= SLABS_BEFORE_AHEAD;
+    if (!useful || budget / slabBytes <= SlabAhead.MOST + 1) {
+      endAhead();
+      return pool.acquire();
+    }
+    if (ahead == null) {
+      ahead = new SlabAhead(pool);
+    }
+    return ahead.take();
+  }
+
+  private void endAhead() {
+    if (ahead != null) {
+      ahead.close();
+      ahead = null;
+    }
+  }
+
+  void beginLoad() {
+    loading = true;
+  }
+
+  void endLoad() {
+    loading = false;
+    endAhead();
   }
 
   /** Makes sure that this many nodes can be taken. */

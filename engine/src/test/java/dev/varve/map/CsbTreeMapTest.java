@@ -368,6 +368,21 @@ class CsbTreeMapTest {
       small.bulkLoad(ascending(1_000, false));
       small.tree.validate();
     }
+    long before = pool.allocatedBytes() - pool.reservedBytes();
+    long budget = 40 * pool.slabBytes();
+    try (CsbTreeMap<Long, Long> big =
+        CsbTreeMap.builder(KeyCodecs.int64(), ValueCodecs.int64())
+            .pool(pool)
+            .maxBytes(budget)
+            .build()) {
+      assertThatThrownBy(() -> big.bulkLoad(ascending(500_000, false)))
+          .isInstanceOf(FullException.class);
+      assertThat(pool.allocatedBytes()).isLessThanOrEqualTo(before + budget + (1 << 20));
+      big.bulkLoad(ascending(100_000, false));
+      big.tree.validate();
+      long held = pool.allocatedBytes() - pool.reservedBytes() - before;
+      assertThat(big.statistics().bytesHeld()).isEqualTo(held);
+    }
   }
 
   @Test
