@@ -119,8 +119,7 @@ public final class KeyCodecs {
       BiFunction<? super A, ? super B, ? extends K> maker) {
     Objects.requireNonNull(maker, "maker");
     List<Part<K, ?>> parts = List.of(part(first, getFirst), part(second, getSecond));
-    return new CompositeKeyCodec<>(
-        parts, values -> maker.apply((A) values[0], (B) values[1]));
+    return new CompositeKeyCodec<>(parts, values -> maker.apply((A) values[0], (B) values[1]));
   }
 
   /**
@@ -152,12 +151,7 @@ public final class KeyCodecs {
     List<Part<K, ?>> parts =
         List.of(part(first, getFirst), part(second, getSecond), part(third, getThird));
     return new CompositeKeyCodec<>(
-        parts,
-        values ->
-            maker.make(
-                (A) values[0],
-                (B) values[1],
-                (C) values[2]));
+        parts, values -> maker.make((A) values[0], (B) values[1], (C) values[2]));
   }
 
   private static <K, P> Part<K, P> part(

@@ -31,10 +31,10 @@ import org.jspecify.annotations.Nullable;
  * }
  *
  * <p>{@link #asMap} is the map of Java objects. The other methods are the level of bytes below it,
- * without garbage: a key or value is a {@code long} if its codec is a {@link LongKeyCodec} or {@link
- * LongValueCodec}, and otherwise the bytes of a segment, native or heap. Keys that are numbers
- * compare as unsigned ones; what a codec makes of a key is {@link LongKeyCodec#toLong}. A method for
- * the other kind is refused.
+ * without garbage: a key or value is a {@code long} if its codec is a {@link LongKeyCodec} or
+ * {@link LongValueCodec}, and otherwise the bytes of a segment, native or heap. Keys that are
+ * numbers compare as unsigned ones; what a codec makes of a key is {@link LongKeyCodec#toLong}. A
+ * method for the other kind is refused.
  *
  * <h2>Structure</h2>
  *
@@ -105,7 +105,8 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
             !(values instanceof LongValueCodec<V>));
     SlabPool pool = builder.pool;
     ownPool = pool == null ? new SlabPool(CsbTreeMapBuilder.SLAB_BYTES, 0) : null;
-    tree = new Tree(layout, pool == null ? Objects.requireNonNull(ownPool) : pool, builder.maxBytes);
+    tree =
+        new Tree(layout, pool == null ? Objects.requireNonNull(ownPool) : pool, builder.maxBytes);
     view = new TreeMapView<>(this);
   }
 
@@ -488,8 +489,8 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws ClosedException if the map is closed
    * @throws FullException if there is no room; the map is empty
    * @throws IllegalStateException if the map is not empty
-   * @throws IllegalArgumentException if the entries are not in order, or one is too long; the map is
-   *     empty
+   * @throws IllegalArgumentException if the entries are not in order, or one is too long; the map
+   *     is empty
    */
   public void bulkLoad(SortedSource source) {
     Objects.requireNonNull(source, "source");

@@ -65,7 +65,8 @@ public final class CsbTreeMapBuilder<K, V> {
    * Sets where slabs come from, so that maps share a reserve of memory. Without a pool slabs have 1
    * MiB and go back to the system.
    *
-   * @param slabs a pool, not closed by the map, whose slabs have a power of two of bytes up to 1 GiB
+   * @param slabs a pool, not closed by the map, whose slabs have a power of two of bytes up to 1
+   *     GiB
    * @return this
    */
   public CsbTreeMapBuilder<K, V> pool(SlabPool slabs) {

@@ -7,8 +7,8 @@ import dev.varve.memory.SlabPool;
 import java.util.concurrent.ArrayBlockingQueue;
 
 /**
- * A thread that acquires slabs before they are needed: fresh memory is zeroed and faulted in at 1 to
- * 2 GB/s, which is slower than a bulk load fills it.
+ * A thread that acquires slabs before they are needed: fresh memory is zeroed and faulted in at 1
+ * to 2 GB/s, which is slower than a bulk load fills it.
  */
 final class SlabAhead implements AutoCloseable {
 

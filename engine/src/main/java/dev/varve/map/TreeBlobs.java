@@ -33,7 +33,7 @@ final class TreeBlobs {
   private TreeBlobs() {}
 
   static int wordsOf(int bytes) {
-    return Math.max(1, bytes + 7 >>> 3);
+    return Math.max(1, (bytes + 7) >>> 3);
   }
 
   static int classOf(int words) {
@@ -43,7 +43,7 @@ final class TreeBlobs {
     int doubling = 31 - Integer.numberOfLeadingZeros(words - 1);
     int step = doubling - STEPS_SHIFT;
     return EXACT_WORDS
-        + (doubling - EXACT_SHIFT << STEPS_SHIFT)
+        + ((doubling - EXACT_SHIFT) << STEPS_SHIFT)
         + ((words - 1 - (1 << doubling)) >> step)
         + 1;
   }
@@ -54,8 +54,8 @@ final class TreeBlobs {
     }
     int index = sizeClass - EXACT_WORDS - 1;
     int doubling = (index >> STEPS_SHIFT) + EXACT_SHIFT;
-    int steps = (index & (1 << STEPS_SHIFT) - 1) + 1;
-    return (1 << doubling) + (steps << doubling - STEPS_SHIFT);
+    int steps = (index & ((1 << STEPS_SHIFT) - 1)) + 1;
+    return (1 << doubling) + (steps << (doubling - STEPS_SHIFT));
   }
 
   static long ref(long address, int bytes) {
@@ -74,13 +74,13 @@ final class TreeBlobs {
   static long word(Words[] slabs, int slabShift, long ref, int i) {
     long address = address(ref);
     long slab = address >>> slabShift;
-    long at = (address & (1L << slabShift) - 1) + i;
+    long at = (address & ((1L << slabShift) - 1)) + i;
     return slab < slabs.length && at < 1L << slabShift ? slabs[(int) slab].getPlain(at) : 0;
   }
 
   /** The eight bytes from {@code from} on, filled up with zeros. */
   static long tag(Words[] slabs, int slabShift, long ref, int from) {
-    int words = bytes(ref) + 7 >>> 3;
+    int words = (bytes(ref) + 7) >>> 3;
     int i = from >>> 3;
     int shift = (from & 7) << 3;
     long high = i < words ? word(slabs, slabShift, ref, i) : 0;
@@ -88,7 +88,7 @@ final class TreeBlobs {
       return high;
     }
     long low = i + 1 < words ? word(slabs, slabShift, ref, i + 1) : 0;
-    return high << shift | low >>> Long.SIZE - shift;
+    return high << shift | low >>> (Long.SIZE - shift);
   }
 
   /** The eight bytes of a range from {@code from} on, filled up with zeros. */
@@ -99,7 +99,7 @@ final class TreeBlobs {
     }
     long tag = 0;
     for (int i = 0; i < rest; i++) {
-      tag |= (bytes.get(Layouts.BYTE, offset + from + i) & 0xFFL) << 56 - (i << 3);
+      tag |= (bytes.get(Layouts.BYTE, offset + from + i) & 0xFFL) << (56 - (i << 3));
     }
     return tag;
   }
@@ -109,10 +109,16 @@ final class TreeBlobs {
    * zeros, and what is before them are equal.
    */
   static int compareRest(
-      MemorySegment key, long offset, int length, Words[] slabs, int slabShift, long ref, int from) {
+      MemorySegment key,
+      long offset,
+      int length,
+      Words[] slabs,
+      int slabShift,
+      long ref,
+      int from) {
     int bytes = bytes(ref);
     int common = Math.min(length, bytes);
-    for (int i = from + Long.BYTES >>> 3; i << 3 < common; i++) {
+    for (int i = (from + Long.BYTES) >>> 3; i << 3 < common; i++) {
       long mine = tag(key, offset, length, i << 3);
       long its = word(slabs, slabShift, ref, i);
       if (mine != its) {
@@ -135,9 +141,10 @@ final class TreeBlobs {
   }
 
   /** Writes a range into a blob that was taken for it. */
-  static void write(Words[] slabs, int slabShift, long address, MemorySegment bytes, long offset, int length) {
+  static void write(
+      Words[] slabs, int slabShift, long address, MemorySegment bytes, long offset, int length) {
     Words slab = slabs[(int) (address >>> slabShift)];
-    long at = address & (1L << slabShift) - 1;
+    long at = address & ((1L << slabShift) - 1);
     for (int i = 0; i << 3 < length; i++) {
       slab.setPlain(at + i, tag(bytes, offset, length, i << 3));
     }
@@ -146,11 +153,11 @@ final class TreeBlobs {
   /** Writes the first bytes of a blob into another that was taken for them. */
   static void copy(Words[] slabs, int slabShift, long address, long ref, int bytes) {
     Words slab = slabs[(int) (address >>> slabShift)];
-    long at = address & (1L << slabShift) - 1;
+    long at = address & ((1L << slabShift) - 1);
     for (int i = 0; i << 3 < bytes; i++) {
       int rest = bytes - (i << 3);
       long word = word(slabs, slabShift, ref, i);
-      slab.setPlain(at + i, rest >= 8 ? word : word & -1L << Long.SIZE - (rest << 3));
+      slab.setPlain(at + i, rest >= 8 ? word : word & -1L << (Long.SIZE - (rest << 3)));
     }
   }
 

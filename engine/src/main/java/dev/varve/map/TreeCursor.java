@@ -8,8 +8,8 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a {@link CsbTreeCursor} is: copies of the entries of one leaf from the place on, and
- * how to go on from there.
+ * Where a {@link CsbTreeCursor} is: copies of the entries of one leaf from the place on, and how to
+ * go on from there.
  *
  * <p>A batch counts only if the leaf did not change while it was copied, so that it is what the map
  * held at one instant. Forward, the next leaf is the one that the link names if the leaf has not
@@ -120,8 +120,7 @@ final class TreeCursor {
   }
 
   /** Goes to an entry by a key. */
-  boolean seek(
-      Seek seek, long number, @Nullable MemorySegment key, long offset, int length) {
+  boolean seek(Seek seek, long number, @Nullable MemorySegment key, long offset, int length) {
     return seek(seek, false, number, key, offset, length);
   }
 
@@ -178,12 +177,7 @@ final class TreeCursor {
   }
 
   private boolean seek(
-      Seek seek,
-      boolean end,
-      long number,
-      @Nullable MemorySegment key,
-      long offset,
-      int length) {
+      Seek seek, boolean end, long number, @Nullable MemorySegment key, long offset, int length) {
     for (int attempts = 0; ; attempts++) {
       Words[] slabs = reader.slabs();
       try {

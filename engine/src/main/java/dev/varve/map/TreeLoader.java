@@ -150,7 +150,8 @@ final class TreeLoader {
     int its = TreeBlobs.bytes(before);
     return common == its
         ? bytes > its
-        : common < bytes && Long.compareUnsigned(nodes.tag(ref, common), nodes.tag(before, common)) > 0;
+        : common < bytes
+            && Long.compareUnsigned(nodes.tag(ref, common), nodes.tag(before, common)) > 0;
   }
 
   private long newSeparator(long ref) {

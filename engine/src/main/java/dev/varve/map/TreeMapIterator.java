@@ -25,9 +25,7 @@ final class TreeMapIterator<K, V, T> implements Iterator<T> {
     this.element = element;
     cursor = typed.cursor();
     boolean found =
-        range.has(up)
-            ? typed.seek(cursor, range.seek(up), range.end(up))
-            : cursor.seekEnd(up);
+        range.has(up) ? typed.seek(cursor, range.seek(up), range.end(up)) : cursor.seekEnd(up);
     more = found && isWithin();
   }
 

@@ -35,7 +35,7 @@ final class TreeMapView<K, V> extends AbstractMap<K, V> implements NavigableMap<
   }
 
   @SuppressWarnings("unchecked") // the codec complains if it is none
-  private static <K> K key(@Nullable Object key) {
+  private K key(@Nullable Object key) {
     return (K) Objects.requireNonNull(key, "key");
   }
 
@@ -128,7 +128,7 @@ final class TreeMapView<K, V> extends AbstractMap<K, V> implements NavigableMap<
   }
 
   @Override
-  public V computeIfAbsent(K key, Function<? super K, ? extends V> function) {
+  public @Nullable V computeIfAbsent(K key, Function<? super K, ? extends V> function) {
     Objects.requireNonNull(function, "function");
     V there = get(key);
     return there != null
@@ -207,9 +207,7 @@ final class TreeMapView<K, V> extends AbstractMap<K, V> implements NavigableMap<
   /** The least or the greatest entry of the range. */
   private @Nullable Entry<K, V> end(boolean least) {
     Entry<K, V> entry =
-        range.has(least)
-            ? typed.find(range.seek(least), range.end(least))
-            : typed.end(least);
+        range.has(least) ? typed.find(range.seek(least), range.end(least)) : typed.end(least);
     return entry != null && range.contains(entry.getKey()) ? entry : null;
   }
 

@@ -143,7 +143,7 @@ final class TreeMemory {
           slabBytes);
     }
     Words[] before = open();
-    if (before.length >>> Integer.SIZE - 1 - nodesShift != 0) {
+    if (before.length >>> (Integer.SIZE - 1 - nodesShift) != 0) {
       throw new FullException("The map has as many slabs as references can name");
     }
     Slab slab = acquire(maxBytes - held);
@@ -259,7 +259,7 @@ final class TreeMemory {
     long address = freeBlobs[sizeClass];
     if (address != 0) {
       Words slab = open()[(int) (address >>> slabShift)];
-      long at = address & (1L << slabShift) - 1;
+      long at = address & ((1L << slabShift) - 1);
       freeBlobs[sizeClass] = slab.getPlain(at);
       for (int i = 1; poison && i < size; i++) {
         if (slab.getPlain(at + i) != POISON) {
@@ -284,7 +284,7 @@ final class TreeMemory {
     int sizeClass = TreeBlobs.classOf(TreeBlobs.wordsOf(bytes));
     int size = TreeBlobs.wordsOfClass(sizeClass);
     Words slab = open()[(int) (address >>> slabShift)];
-    long at = address & (1L << slabShift) - 1;
+    long at = address & ((1L << slabShift) - 1);
     for (int i = 1; poison && i < size; i++) {
       slab.setPlain(at + i, POISON);
     }

@@ -79,8 +79,7 @@ final class TreeMerges {
   /** What all keys of the two children beside a separator have in common. */
   private int mergedPrefix(int level, int parent) {
     return layout.variableKeys
-        ? nodes.prefixBetween(
-            writer.lowFence(level, between), writer.highFence(level, between + 1))
+        ? nodes.prefixBetween(writer.lowFence(level, between), writer.highFence(level, between + 1))
         : nodes.prefix(parent);
   }
 

@@ -35,7 +35,7 @@ record TreeRange<K>(
       return false;
     }
     int order = codec.compare(key, least);
-    return order < 0 || order == 0 && !leastInclusive;
+    return order < 0 || (order == 0 && !leastInclusive);
   }
 
   boolean isAbove(K key) {
@@ -43,7 +43,7 @@ record TreeRange<K>(
       return false;
     }
     int order = codec.compare(key, greatest);
-    return order > 0 || order == 0 && !greatestInclusive;
+    return order > 0 || (order == 0 && !greatestInclusive);
   }
 
   boolean contains(K key) {

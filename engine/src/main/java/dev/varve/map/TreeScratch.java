@@ -49,7 +49,7 @@ final class TreeScratch {
     }
 
     private static int slot() {
-      return (int) Thread.currentThread().threadId() & SIZE - 1;
+      return (int) Thread.currentThread().threadId() & (SIZE - 1);
     }
 
     TreeScratch take() {

@@ -71,10 +71,10 @@ final class TreeSearch {
     int low = Math.min(count, lowerBound(words, base, end, tag));
     int high = Math.min(count, upperBound(words, base, end, tag));
     while (low < high) {
-      int middle = low + high >>> 1;
+      int middle = (low + high) >>> 1;
       long ref = words.getPlain(refs + middle);
       int order = compare(slabs, slabShift, ref, prefix, key, offset, length);
-      if (order > 0 || orEqual && order == 0) {
+      if (order > 0 || (orEqual && order == 0)) {
         low = middle + 1;
       } else {
         high = middle;

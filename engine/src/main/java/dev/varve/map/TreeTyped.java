@@ -69,8 +69,7 @@ final class TreeTyped<K, V> {
     scratch.roomForValue(Long.BYTES);
     int size;
     while (true) {
-      size =
-          (int) tree.reader.read(number, segment, 0, bytes, Want.BYTES, -1, scratch.value, 0);
+      size = (int) tree.reader.read(number, segment, 0, bytes, Want.BYTES, -1, scratch.value, 0);
       if (size <= scratch.value.byteSize()) {
         break;
       }

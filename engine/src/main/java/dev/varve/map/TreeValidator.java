@@ -3,6 +3,7 @@ package dev.varve.map;
 
 import java.util.HashSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Checks the whole structure of a tree while nobody changes it; for tests. */
 final class TreeValidator {
@@ -43,19 +44,19 @@ final class TreeValidator {
     return entries;
   }
 
-  private void node(int node, int level, Key low, Key high) {
+  private void node(int node, int level, @Nullable Key low, @Nullable Key high) {
     check(seen.add(node), node, "is reached twice");
     long header = nodes.word(node, TreeLayout.HEADER);
     check(TreeLayout.isReadable(header), node, "is busy or free");
     check(TreeLayout.level(header) == level, node, "is not of level " + level);
     int count = TreeLayout.count(header);
     check(count <= layout.capacity(level), node, "has too many keys");
-    check(count > 0 || node == TreeMemory.ROOT && level == 0, node, "is empty");
+    check(count > 0 || (node == TreeMemory.ROOT && level == 0), node, "is empty");
     int prefix = nodes.prefix(node);
-    check(prefix == 0 || low != null && high != null, node, "has a prefix but no fences");
-    if (prefix > 0) {
-      check(low.common(high) >= prefix, node, "has a prefix that its fences do not have");
-    }
+    check(
+        prefix == 0 || (low != null && high != null && low.common(high) >= prefix),
+        node,
+        "has a prefix that its fences do not have");
     for (int i = count; i < layout.capacity(level); i++) {
       check(nodes.key(node, i) == TreeLayout.PAD, node, "has something in place " + i);
     }
@@ -93,8 +94,7 @@ final class TreeValidator {
 
   private void blob(long ref, int node) {
     check(blobs.add(TreeBlobs.address(ref)), node, "has a blob that is used twice");
-    blobWords +=
-        TreeBlobs.wordsOfClass(TreeBlobs.classOf(TreeBlobs.wordsOf(TreeBlobs.bytes(ref))));
+    blobWords += TreeBlobs.wordsOfClass(TreeBlobs.classOf(TreeBlobs.wordsOf(TreeBlobs.bytes(ref))));
   }
 
   private Key key(int node, int level, int i) {

@@ -60,8 +60,7 @@ final class TreeWriter {
     int prefix = nodes.prefix(node);
     long ref = nodes.keyRef(node, 0, slot);
     return nodes.key(node, slot) == TreeBlobs.tag(bytes, offset, length, prefix)
-        && TreeSearch.compare(
-                memory.open(), memory.slabShift, ref, prefix, bytes, offset, length)
+        && TreeSearch.compare(memory.open(), memory.slabShift, ref, prefix, bytes, offset, length)
             == 0;
   }
 

@@ -32,11 +32,12 @@ class CsbTreeGuideTest {
   void keysOfTwoFields() {
     KeyCodec<Reading> codec =
         KeyCodecs.composite(
-            KeyCodecs.text(), Reading::sensor,
-            KeyCodecs.descending(KeyCodecs.int64()), Reading::time,
+            KeyCodecs.text(),
+            Reading::sensor,
+            KeyCodecs.descending(KeyCodecs.int64()),
+            Reading::time,
             Reading::new);
-    try (CsbTreeMap<Reading, Double> readings =
-        CsbTreeMap.create(codec, ValueCodecs.float64())) {
+    try (CsbTreeMap<Reading, Double> readings = CsbTreeMap.create(codec, ValueCodecs.float64())) {
       NavigableMap<Reading, Double> map = readings.asMap();
       map.put(new Reading("roof", 1), 20.5);
       map.put(new Reading("roof", 2), 21.0);

@@ -142,8 +142,7 @@ class CsbTreeMapTest {
     assertThatThrownBy(() -> numbers.put(1, bytes("a")))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> texts.get(1, 0)).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> texts.get(bytes("a"), 0))
-        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> texts.get(bytes("a"), 0)).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> texts.cursor().ceiling(1))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> texts.cursor().next()).isInstanceOf(IllegalStateException.class);
@@ -166,7 +165,8 @@ class CsbTreeMapTest {
     assertThat(texts.put(longest, value.asSlice(1))).isFalse();
     assertThat(texts.get(longest, value)).isEqualTo(CsbTreeMap.MAX_VALUE_BYTES);
     texts.tree.validate();
-    assertThatThrownBy(() -> CsbTreeMap.builder(KeyCodecs.int64(), ValueCodecs.int64()).nodeBytes(100))
+    assertThatThrownBy(
+            () -> CsbTreeMap.builder(KeyCodecs.int64(), ValueCodecs.int64()).nodeBytes(100))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> CsbTreeMap.builder(KeyCodecs.int64(), ValueCodecs.int64()).maxBytes(0))
         .isInstanceOf(IllegalArgumentException.class);
@@ -415,6 +415,19 @@ class CsbTreeMapTest {
                   texts.remove(key);
                 }))
         .isLessThan(0.1);
+  }
+
+  @Test
+  void whatKeysHaveInCommonIsCut() {
+    for (int i = 0; i < 5_000; i++) {
+      texts.asMap().put("customers/europe/" + i, "");
+    }
+    TreeNodes nodes = texts.tree.writer.nodes;
+    int node = TreeMemory.ROOT;
+    while (nodes.level(node) > 0) {
+      node = nodes.child(node, nodes.count(node) / 2);
+    }
+    assertThat(nodes.prefix(node)).isGreaterThanOrEqualTo("customers/europe/".length());
   }
 
   @Test

@@ -16,9 +16,12 @@ import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.Timeout.ThreadMode;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -26,6 +29,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Readers beside the writer, with freed memory poisoned. Every third key stays, the others come and
  * go; a value is a function of its key, so that a reader sees at once what it must not see.
  */
+@Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = ThreadMode.SEPARATE_THREAD)
 class TreeConcurrencyTest {
 
   private static final int KEYS = 3_000;
@@ -176,8 +180,7 @@ class TreeConcurrencyTest {
     if (variable) {
       int size =
           (int)
-              tree.reader.read(
-                  0, key, 0, encode(number, key), TreeReader.Want.BYTES, -1, value, 0);
+              tree.reader.read(0, key, 0, encode(number, key), TreeReader.Want.BYTES, -1, value, 0);
       found = size >= 0;
       if (found) {
         checkValue(number, checkedBlob(value, 0, size));

@@ -92,7 +92,9 @@ class TreeModelTest {
       key[7] = (byte) number;
       return key;
     }
-    String[] stems = {"", "a", "customer/", "customer/000000000", "\0", "customer/0000000001/order/"};
+    String[] stems = {
+      "", "a", "customer/", "customer/000000000", "\0", "customer/0000000001/order/"
+    };
     String text = stems[number % stems.length] + Integer.toString(number, 2 + number % 30);
     byte[] key = text.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1);
     if (number % 7 == 0) {
@@ -102,13 +104,16 @@ class TreeModelTest {
   }
 
   private byte[] value() {
-    byte[] value = new byte[variableValues ? random.nextInt(random.nextInt(10) == 0 ? 255 : 20) : 8];
+    byte[] value =
+        new byte[variableValues ? random.nextInt(random.nextInt(10) == 0 ? 255 : 20) : 8];
     random.nextBytes(value);
     return value;
   }
 
   private static long number(byte[] bytes) {
-    return bytes.length < 8 ? 0 : Long.reverseBytes(MemorySegment.ofArray(bytes).get(Layouts.LE_LONG_UNALIGNED, 0));
+    return bytes.length < 8
+        ? 0
+        : Long.reverseBytes(MemorySegment.ofArray(bytes).get(Layouts.LE_LONG_UNALIGNED, 0));
   }
 
   private MemorySegment keySegment(byte[] key) {
@@ -157,8 +162,7 @@ class TreeModelTest {
     assertThat(present).isEqualTo(expected == null ? 0 : 1);
     if (variableValues) {
       long size =
-          reader.read(
-              number(key), bytes, 0, key.length, TreeReader.Want.BYTES, -1, valueBytes, 0);
+          reader.read(number(key), bytes, 0, key.length, TreeReader.Want.BYTES, -1, valueBytes, 0);
       assertThat(size).isEqualTo(expected == null ? -1 : expected.length);
       if (expected != null) {
         assertThat(valueBytes.asSlice(0, size).toArray(Layouts.BYTE)).isEqualTo(expected);
