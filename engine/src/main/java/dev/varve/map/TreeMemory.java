@@ -10,6 +10,7 @@ import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +37,7 @@ final class TreeMemory {
 
   private final TreeLayout layout;
   private final SlabPool pool;
+  private final Function<Slab, Words> wordsOf;
   private final long slabBytes;
   private final long maxBytes;
   final boolean poison;
@@ -78,6 +80,17 @@ final class TreeMemory {
   }
 
   TreeMemory(TreeLayout layout, SlabPool pool, long maxBytes, boolean poison) {
+    this(layout, pool, maxBytes, poison, slab -> Words.over(slab.segment()));
+  }
+
+  /** With words that need not be those of the slab, for model checkers. */
+  TreeMemory(
+      TreeLayout layout,
+      SlabPool pool,
+      long maxBytes,
+      boolean poison,
+      Function<Slab, Words> wordsOf) {
+    this.wordsOf = wordsOf;
     this.layout = layout;
     this.pool = pool;
     this.maxBytes = maxBytes;
@@ -149,7 +162,7 @@ final class TreeMemory {
     Slab slab = acquire(maxBytes - held);
     lent.add(slab);
     Words[] after = Arrays.copyOf(before, before.length + 1);
-    after[before.length] = Words.over(slab.segment());
+    after[before.length] = wordsOf.apply(slab);
     slabs = after;
     return before.length;
   }

@@ -7,6 +7,8 @@ import dev.varve.map.TreeCursor.Seek;
 import dev.varve.memory.SlabPool;
 import dev.varve.memory.Words;
 import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLongArray;
 import org.junit.jupiter.api.Test;
 
 /** What readers rely on, seen from the memory itself and without a race. */
@@ -63,6 +65,43 @@ class TreeVersionTest {
       before = after;
     }
     assertThat(freed).isGreaterThan(50);
+    tree.close();
+  }
+
+  /** All of it runs over the array of a model checker. */
+  @Test
+  void everyAccessGoesThroughTheSeam() {
+    Tree other =
+        new Tree(
+            layout,
+            new TreeMemory(
+                layout,
+                pool,
+                Long.MAX_VALUE,
+                true,
+                slab -> Words.over(new AtomicLongArray((int) slab.byteSize() / Long.BYTES))));
+    Random random = new Random(6);
+    TreeMap<Long, Long> model = new TreeMap<>();
+    TreeCursor cursor = other.cursor();
+    for (int step = 0; step < 20_000; step++) {
+      long key = random.nextInt(3_000);
+      if (random.nextInt(10) < (step / 5_000 % 2 == 0 ? 8 : 2)) {
+        other.update(Tree.Mode.PUT, key, null, 0, step, null, 0, 0);
+        model.put(key, (long) step);
+      } else {
+        other.remove(key, null, 0, 0);
+        model.remove(key);
+      }
+      long sought = random.nextInt(3_000);
+      assertThat(other.reader.get(sought, -1)).isEqualTo(model.getOrDefault(sought, -1L));
+      Long above = model.higherKey(sought);
+      assertThat(cursor.seek(Seek.HIGHER, sought, null, 0, 0)).isEqualTo(above != null);
+      if (above != null) {
+        assertThat(cursor.key()).isEqualTo(above);
+      }
+    }
+    other.validate();
+    other.close();
     tree.close();
   }
 
