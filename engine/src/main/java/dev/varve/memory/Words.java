@@ -17,10 +17,13 @@ import java.util.concurrent.atomic.AtomicLongArray;
  * hardware. There is no compareAndExchange, which kills the JVM on a mapping that faults; {@link
  * #compareAndSet} and {@link #getAndAdd} are for pages that were written before.
  *
+ * <p>There are two implementations, and where only one is loaded, calls go straight to it. Tests
+ * may add one that watches accesses or stops at them.
+ *
  * <p>Every method takes the index of a word and throws {@link IndexOutOfBoundsException} if it is
  * not at least 0 and below {@link #size}; none allocates.
  */
-public sealed interface Words permits SegmentWords, ArrayWords {
+public interface Words {
 
   /**
    * Returns the words of a segment, little-endian.
