@@ -4,7 +4,7 @@ package dev.varve.map;
 import java.util.AbstractSet;
 import java.util.Comparator;
 import java.util.Iterator;
-import java.util.Map.Entry;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.NavigableSet;
 import org.jspecify.annotations.Nullable;
@@ -98,7 +98,7 @@ final class TreeMapKeys<K, V> extends AbstractSet<K> implements NavigableSet<K> 
     return keyOf(map.pollLastEntry());
   }
 
-  private static <K> @Nullable K keyOf(@Nullable Entry<K, ?> entry) {
+  private static <K> @Nullable K keyOf(Map.@Nullable Entry<K, ?> entry) {
     return entry == null ? null : entry.getKey();
   }
 

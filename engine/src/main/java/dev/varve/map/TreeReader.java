@@ -56,6 +56,7 @@ final class TreeReader {
   }
 
   /** Waits a little before another attempt. */
+  @SuppressWarnings("ThreadPriorityCheck") // a hint is all that is wanted
   static void pause(int attempts) {
     if (attempts % SPINS == SPINS - 1) {
       Thread.yield();

@@ -10,7 +10,7 @@ import dev.varve.map.TreeReader.Want;
 import dev.varve.memory.Layouts;
 import java.lang.foreign.MemorySegment;
 import java.util.AbstractMap.SimpleImmutableEntry;
-import java.util.Map.Entry;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
@@ -165,10 +165,10 @@ final class TreeTyped<K, V> {
   }
 
   /** Removes the entry that is found while no other thread changes the map. */
-  @Nullable Entry<K, V> poll(Supplier<@Nullable Entry<K, V>> finder) {
+  Map.@Nullable Entry<K, V> poll(Supplier<Map.@Nullable Entry<K, V>> finder) {
     tree.lock();
     try {
-      Entry<K, V> entry = finder.get();
+      Map.Entry<K, V> entry = finder.get();
       if (entry != null) {
         TreeScratch scratch = pool.take();
         int bytes = encode(entry.getKey(), scratch);
@@ -185,17 +185,17 @@ final class TreeTyped<K, V> {
   }
 
   /** The entry beside a key. */
-  @Nullable Entry<K, V> find(Seek seek, K key) {
+  Map.@Nullable Entry<K, V> find(Seek seek, K key) {
     TreeScratch scratch = pool.take();
-    Entry<K, V> entry = seek(scratch.cursor, seek, key, scratch) ? entry(scratch.cursor) : null;
+    Map.Entry<K, V> entry = seek(scratch.cursor, seek, key, scratch) ? entry(scratch.cursor) : null;
     pool.give(scratch);
     return entry;
   }
 
   /** The first or the last entry. */
-  @Nullable Entry<K, V> end(boolean first) {
+  Map.@Nullable Entry<K, V> end(boolean first) {
     TreeScratch scratch = pool.take();
-    Entry<K, V> entry = scratch.cursor.seekEnd(first) ? entry(scratch.cursor) : null;
+    Map.Entry<K, V> entry = scratch.cursor.seekEnd(first) ? entry(scratch.cursor) : null;
     pool.give(scratch);
     return entry;
   }
@@ -213,7 +213,7 @@ final class TreeTyped<K, V> {
     return cursor.seek(seek, number, keySegment(scratch), 0, bytes);
   }
 
-  Entry<K, V> entry(TreeCursor cursor) {
+  Map.Entry<K, V> entry(TreeCursor cursor) {
     return new SimpleImmutableEntry<>(key(cursor), value(cursor));
   }
 
