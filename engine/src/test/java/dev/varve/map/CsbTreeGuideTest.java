@@ -7,6 +7,8 @@ import dev.varve.codec.KeyCodec;
 import dev.varve.codec.KeyCodecs;
 import dev.varve.codec.ValueCodecs;
 import dev.varve.memory.SlabPool;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import org.junit.jupiter.api.Test;
@@ -26,6 +28,19 @@ class CsbTreeGuideTest {
       map.put("oslo", 1L);
       assertThat(map.headMap("c")).containsExactly(Map.entry("berlin", 4L));
     }
+  }
+
+  @Test
+  void countsBySortedNames() {
+    List<String> seen = new ArrayList<>();
+    try (CsbTreeMap<String, Long> visits =
+        CsbTreeMap.create(KeyCodecs.text(), ValueCodecs.int64())) {
+      NavigableMap<String, Long> map = visits.asMap();
+      map.put("oslo", 1L);
+      map.merge("berlin", 3L, Long::sum);
+      map.headMap("c").forEach((city, count) -> seen.add(city + " " + count));
+    }
+    assertThat(seen).containsExactly("berlin 3");
   }
 
   @Test
