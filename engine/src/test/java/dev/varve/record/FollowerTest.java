@@ -17,6 +17,7 @@ import dev.varve.StorageException;
 import dev.varve.VarveException;
 import dev.varve.file.FaultKind;
 import dev.varve.file.FileAccess;
+import dev.varve.file.SimulatedCrash;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -569,6 +570,31 @@ class FollowerTest {
         }
         storage.afterEachEffect(process -> {});
         assertThat(failure.get()).isNull();
+      }
+    }
+  }
+
+  /** A process that dies while it creates a cursor leaves nothing to the next one to forget. */
+  @Test
+  void aCursorIsCreatedAnywhere() {
+    boolean died = true;
+    for (int effect = 1; died; effect++) {
+      SimulatedStorage storage = RecordSamples.storage();
+      try (RecordWriter writer = RecordSamples.writer(storage).create()) {
+        writer.append(new byte[1]);
+        writer.sync();
+      }
+      storage.stopAtEffect(storage.effects() + effect);
+      try {
+        follower(storage).cursor("c").open().close();
+        died = false;
+      } catch (SimulatedCrash e) {
+        SimulatedStorage next = storage.killed();
+        try (Follower follower = follower(next).cursor("c").open()) {
+          assertThat(follower.poll()).isTrue();
+          follower.commit();
+          checkCursor(next, 1, 1);
+        }
       }
     }
   }
