@@ -217,11 +217,14 @@ final class CrashStates {
       }
       FileOutcomes.Choice everything = possible.newest(newest);
       FileOutcomes.Choice nothing = possible.oldest(newest);
-      for (int sector = 0; sector < everything.contents().size(); sector++) {
-        FileOutcomes.Choice missing = everything.with(sector, 0);
-        FileOutcomes.Choice alone = nothing.with(sector, everything.contents().get(sector));
-        singles.add(() -> except(all, file, missing, FileOutcomes::everything));
-        singles.add(() -> except(all, file, alone, FileOutcomes::nothing));
+      for (int i = 0; i < everything.contents().size(); i++) {
+        int sector = i;
+        // A choice has all sectors, so it is not made before it is needed: few are, of many.
+        singles.add(
+            () -> except(all, file, everything.with(sector, 0), FileOutcomes::everything));
+        int content = everything.contents().get(sector);
+        singles.add(
+            () -> except(all, file, nothing.with(sector, content), FileOutcomes::nothing));
       }
     }
     return singles;
