@@ -27,7 +27,8 @@ final class Waiting {
    * @param streams where progress is shown
    * @param quiet whether none is shown
    * @param task the name of the work
-   * @param work the work, which is given whom to tell how far it is, and may be cut off by the end of the process
+   * @param work the work, which is given whom to tell how far it is, and may be cut off by the end
+   *     of the process
    */
   static <T> T on(Streams streams, boolean quiet, String task, Work<T> work) throws Exception {
     ExecutorService thread =

@@ -15,12 +15,12 @@ public enum Acknowledge {
    * where the next writer takes it over if this process is killed. Readers that are no followers
    * find it as with {@link #ON_FLUSH}.
    *
-   * <p>What survives power loss is another matter: under {@linkplain dev.varve.file.Durability#async
-   * ASYNC} all records that are older than its age, under SYNC those that were flushed, and always a
-   * prefix without holes; followers may have seen more. If {@code NAME.live} is cut by somebody or
-   * its disk fails, nothing that was acknowledged is lost: the append that meets it throws {@link
-   * dev.varve.StorageException} and later ones {@link dev.varve.PoisonedException}, but flush, sync
-   * and close still work.
+   * <p>What survives power loss is another matter: under {@linkplain
+   * dev.varve.file.Durability#async ASYNC} all records that are older than its age, under SYNC
+   * those that were flushed, and always a prefix without holes; followers may have seen more. If
+   * {@code NAME.live} is cut by somebody or its disk fails, nothing that was acknowledged is lost:
+   * the append that meets it throws {@link dev.varve.StorageException} and later ones {@link
+   * dev.varve.PoisonedException}, but flush, sync and close still work.
    */
   EACH
 }

@@ -103,8 +103,7 @@ public final class RecordFiles {
   }
 
   /** Goes over all blocks and all frames in them; returns how many records there are. */
-  static long walkThrough(
-      Window window, Walk walk, IndexEntries entries, RecordProgress progress) {
+  static long walkThrough(Window window, Walk walk, IndexEntries entries, RecordProgress progress) {
     long readable = 0;
     try (DataBlock block = new DataBlock()) {
       while (walk.advance()) {

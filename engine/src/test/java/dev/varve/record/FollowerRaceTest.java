@@ -261,7 +261,9 @@ class FollowerRaceTest {
     }
   }
 
-  /** Somebody puts another file in the place of the live file: a writer that lives loses nothing. */
+  /**
+   * Somebody puts another file in the place of the live file: a writer that lives loses nothing.
+   */
   @Test
   void replacedLiveFile() throws IOException {
     RecordWriter writer = writer(file()).create();

@@ -37,9 +37,7 @@ class TimedSyncTest {
   private int acknowledged;
 
   private RecordWriterBuilder builder(Acknowledge acknowledge) {
-    return LiveCrashTest.writer(storage)
-        .acknowledge(acknowledge)
-        .durability(Durability.async(AGE));
+    return LiveCrashTest.writer(storage).acknowledge(acknowledge).durability(Durability.async(AGE));
   }
 
   private void append(RecordWriter writer, byte[] record, Acknowledge acknowledge) {
@@ -189,7 +187,9 @@ class TimedSyncTest {
     check(storage.killed(), 2);
   }
 
-  /** After a failed sync all that was acknowledged survives a kill still, and appends are refused. */
+  /**
+   * After a failed sync all that was acknowledged survives a kill still, and appends are refused.
+   */
   @ParameterizedTest
   @EnumSource(Acknowledge.class)
   void aFailedSyncIsToldToTheNextAppend(Acknowledge acknowledge) {
