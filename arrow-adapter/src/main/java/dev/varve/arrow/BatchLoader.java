@@ -141,7 +141,18 @@ final class BatchLoader {
    *     vectors are then empty
    */
   void load(BatchMetadata batch, long address, Runnable pin) {
-    load(batch, address, pin, null);
+    load(batch, address, pin, null, null);
+  }
+
+  /**
+   * Loads a batch that lies in its source's buffers.
+   *
+   * @param batch as in {@link #load(BatchMetadata, long, Runnable)}
+   * @param body its metadata's part, and behind it a part for each buffer
+   * @param pin as there
+   */
+  void load(BatchMetadata batch, TransferredBatch body, Runnable pin) {
+    load(batch, body.address(0), pin, null, body);
   }
 
   /**
@@ -157,10 +168,15 @@ final class BatchLoader {
    */
   void loadForeign(BatchMetadata batch, long address, Runnable pin, String file, long offset) {
     BodyCheck check = new BodyCheck(batch, file, offset);
-    load(batch, address, pin, check);
+    load(batch, address, pin, check, null);
   }
 
-  private void load(BatchMetadata batch, long address, Runnable pin, @Nullable BodyCheck check) {
+  private void load(
+      BatchMetadata batch,
+      long address,
+      Runnable pin,
+      @Nullable BodyCheck check,
+      @Nullable TransferredBatch body) {
     Pinned pinned = new Pinned(address, pin);
     ArrowBuf base;
     try {
@@ -175,7 +191,7 @@ final class BatchLoader {
     ReferenceManager ledger = base.getReferenceManager();
     try {
       if (batch.compression() == BodyCompression.NONE) {
-        loadInPlace(batch, address, ledger, check);
+        loadInPlace(batch, address, ledger, check, body);
       } else {
         loadCompressed(batch, address, ledger, check);
       }
@@ -201,14 +217,19 @@ final class BatchLoader {
   }
 
   private void loadInPlace(
-      BatchMetadata batch, long address, ReferenceManager ledger, @Nullable BodyCheck check) {
+      BatchMetadata batch,
+      long address,
+      ReferenceManager ledger,
+      @Nullable BodyCheck check,
+      @Nullable TransferredBatch body) {
     for (int i = 0; i < vectors.length; i++) {
       int node = nodes[i];
       int first = batch.firstBuffer(node);
       int count = batch.bufferCount(node);
       buffers.clear();
       for (int j = first; j < first + count; j++) {
-        buffers.add(view(ledger, address + batch.bufferOffset(j), batch.bufferLength(j)));
+        long place = body == null ? address + batch.bufferOffset(j) : body.address(j + 1);
+        buffers.add(view(ledger, place, batch.bufferLength(j)));
       }
       loadNode(i, batch, check);
     }

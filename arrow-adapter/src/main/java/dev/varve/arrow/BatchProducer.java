@@ -11,7 +11,8 @@ import org.apache.arrow.vector.ipc.ArrowReader;
  *
  * <p>After construction of the cache it is used by a thread of the cache alone, one call at a time;
  * only {@link #close} may come from the thread that closes the cache. Each {@link #next} may refill
- * the root and the dictionaries in place; the cache has copied what it keeps by then.
+ * the root and the dictionaries in place; the cache has copied what it keeps by then, or taken it
+ * out of the root, if it was told to {@linkplain StreamCacheBuilder#transferBuffers transfer}.
  */
 public interface BatchProducer extends AutoCloseable {
 

@@ -177,22 +177,23 @@ final class BodyWriter {
       return;
     }
     check(vector, "validity", validity, bitBytes((long) from + count));
-    long ones = addBitmap(validity.memoryAddress(), from, count);
+    long ones = addBitmap(validity, from, count);
     node(count, count - ones);
   }
 
   private void addBits(BitVector vector, int from, int count) {
     addValidity(vector, vector.getValidityBuffer(), from, count);
     check(vector, "values", vector.getDataBuffer(), count == 0 ? 0 : bitBytes((long) from + count));
-    addBitmap(vector.getDataBuffer().memoryAddress(), from, count);
+    addBitmap(vector.getDataBuffer(), from, count);
   }
 
   /** Adds bits of a bitmap and returns how many of them are set. */
-  private long addBitmap(long address, int from, int count) {
+  private long addBitmap(ArrowBuf bitmap, int from, int count) {
+    long address = bitmap.memoryAddress();
     long bytes = bitBytes(count);
     if ((from & 7) == 0 && Bitmaps.endsClear(address + (from >>> 3), count)) {
       long begin = address + (from >>> 3);
-      frame.addVectorPart(begin, bytes);
+      frame.addVectorPart(bitmap, begin, bytes);
       return Bitmaps.countOnes(begin, count);
     }
     long offset = scratch.reserve(bytes);
@@ -215,7 +216,7 @@ final class BodyWriter {
       return;
     }
     check(vector, what, buffer, from + bytes);
-    frame.addVectorPart(buffer.memoryAddress() + from, bytes);
+    frame.addVectorPart(buffer, buffer.memoryAddress() + from, bytes);
   }
 
   private void addVariableWidth(BaseVariableWidthVector vector, int from, int count) {
@@ -256,7 +257,7 @@ final class BodyWriter {
     checkOffsets(vector, first, last);
     lastOffset = last;
     if (first == 0) {
-      frame.addVectorPart(address, bytes);
+      frame.addVectorPart(offsets, address, bytes);
     } else {
       long place = scratch.reserve(bytes);
       MemorySegment target = scratch.slice(place, bytes);
@@ -284,7 +285,7 @@ final class BodyWriter {
     checkOffsets(vector, first, last);
     lastOffset = last;
     if (first == 0) {
-      frame.addVectorPart(address, bytes);
+      frame.addVectorPart(offsets, address, bytes);
     } else {
       long place = scratch.reserve(bytes);
       MemorySegment target = scratch.slice(place, bytes);

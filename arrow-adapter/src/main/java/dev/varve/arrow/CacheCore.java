@@ -109,6 +109,11 @@ final class CacheCore {
     return log.status() == LogStatus.COMPLETE;
   }
 
+  /** How many batches were taken over without a copy. */
+  long transfers() {
+    return ingestion == null ? 0 : ingestion.transfers();
+  }
+
   /** Has the source read ahead of a reader. */
   void reached(long position) {
     if (ingestion != null) {

@@ -8,6 +8,7 @@ import dev.varve.log.ReplayLog;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -44,6 +45,9 @@ final class Ingestion {
   private final DictionaryTracker dictionaries;
   private final long readAhead;
 
+  /** Where batches that stay in memory are moved instead of being copied, if they may be. */
+  private final @Nullable BufferAllocator transferTo;
+
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private long wanted;
@@ -63,6 +67,8 @@ final class Ingestion {
   private @Nullable Throwable failure;
   private @Nullable Throwable upstreamFailure;
 
+  private final AtomicLong transfers = new AtomicLong();
+
   /** Used by the ingestion thread only. */
   private boolean pending;
 
@@ -78,12 +84,14 @@ final class Ingestion {
       BodyCompression compression,
       boolean privateMemory,
       long readAhead,
+      boolean transfer,
       BufferAllocator allocator) {
     this.log = log;
     this.source = source;
     this.first = first;
     this.rows = rows;
     this.readAhead = readAhead;
+    this.transferTo = transfer ? allocator : null;
     this.encoder = new IpcEncoder(privateMemory, compression, allocator);
     this.dictionaries = new DictionaryTracker(schema, compression, allocator);
     this.ended = log.status() == LogStatus.COMPLETE;
@@ -252,8 +260,12 @@ final class Ingestion {
       return;
     }
     try {
-      append();
+      TransferMessage transfer = append();
       pending = false;
+      if (transfer != null && transfer.isTaken()) {
+        long unused = transfers.incrementAndGet();
+        source.root().clear(); // From now on the buffers are the cache's alone.
+      }
       appended();
     } catch (Throwable e) {
       refused(e);
@@ -299,7 +311,8 @@ final class Ingestion {
     }
   }
 
-  private void append() throws IOException {
+  /** Answers the batch if it may have been moved instead of copied. */
+  private @Nullable TransferMessage append() throws IOException {
     VectorSchemaRoot root = source.root();
     DictionaryProvider provider = source.dictionaries();
     encoder.reset();
@@ -312,8 +325,16 @@ final class Ingestion {
             ? dictionaries.encode(provider, fresh)
             : List.of();
     rows.expect(log.count(), root.getRowCount());
-    log.append(contexts, new LogMessage(LogMessage.BATCH, root.getRowCount(), encoder.frame()));
+    LogMessage batch = new LogMessage(LogMessage.BATCH, root.getRowCount(), encoder.frame());
+    TransferMessage transfer = transferTo == null ? null : new TransferMessage(batch, transferTo);
+    log.append(contexts, transfer == null ? batch : transfer);
     dictionaries.appended(provider);
+    return transfer;
+  }
+
+  /** How many batches were moved into the cache instead of being copied. */
+  long transfers() {
+    return transfers.get();
   }
 
   /** The source is closed before anybody sees the end. */

@@ -4,6 +4,7 @@ package dev.varve.arrow;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Objects;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.util.MemoryUtil;
 import org.jspecify.annotations.Nullable;
 
@@ -23,7 +24,9 @@ final class MessageFrame implements AutoCloseable {
   private int parts;
   private long[] places = new long[32];
   private long[] lengths = new long[32];
-  private boolean[] own = new boolean[32];
+
+  /** The vector's buffer that a part lies in; null where the part is in memory of the frame. */
+  private @Nullable ArrowBuf[] buffers = new ArrowBuf[32];
 
   private int messages;
   private int[] firstParts = new int[4];
@@ -41,6 +44,7 @@ final class MessageFrame implements AutoCloseable {
 
   /** Forgets all messages. */
   void reset() {
+    Arrays.fill(buffers, 0, parts, null);
     parts = 0;
     messages = 0;
     scratch.reset();
@@ -118,7 +122,7 @@ final class MessageFrame implements AutoCloseable {
     if (!target.isNative()) {
       throw new IllegalArgumentException("the target is on the heap; give a native segment");
     }
-    if (own[part]) {
+    if (buffers[part] == null) {
       MemorySegment.copy(scratch.slice(places[part], lengths[part]), offset, target, 0, size);
     } else {
       if (!target.scope().isAlive()) {
@@ -134,7 +138,7 @@ final class MessageFrame implements AutoCloseable {
    */
   @Nullable MemorySegment direct(int part) {
     long length = partLength(part);
-    if (own[part]) {
+    if (buffers[part] == null) {
       return scratch.slice(places[part], length);
     }
     return inPlace ? NativeViews.at(places[part], length) : null;
@@ -156,7 +160,7 @@ final class MessageFrame implements AutoCloseable {
       bodyLengths = Arrays.copyOf(bodyLengths, 2 * messages);
     }
     firstParts[messages++] = parts;
-    add(0, 0, true);
+    add(0, 0, null);
   }
 
   /** Sets the metadata of the newest message. */
@@ -172,14 +176,28 @@ final class MessageFrame implements AutoCloseable {
     parts = firstParts[--messages];
   }
 
-  /** Adds a part that lies in a vector. */
-  void addVectorPart(long address, long length) {
-    add(address, length, false);
+  /** Adds a part that lies in a vector's buffer. */
+  void addVectorPart(ArrowBuf buffer, long address, long length) {
+    if (length == 0) {
+      add(0, 0, null);
+    } else {
+      add(address, length, buffer);
+    }
+  }
+
+  /** Returns the vector's buffer that a part lies in, or null if it is in memory of the frame. */
+  @Nullable ArrowBuf buffer(int part) {
+    return buffers[Objects.checkIndex(part, parts)];
+  }
+
+  /** Returns whether parts of vectors may be handed out in place; see the constructor. */
+  boolean isInPlace() {
+    return inPlace;
   }
 
   /** Adds a part that lies in the scratch memory. */
   void addScratchPart(long offset, long length) {
-    add(offset, length, true);
+    add(offset, length, null);
   }
 
   /** Replaces a part by one in the scratch memory. */
@@ -187,23 +205,25 @@ final class MessageFrame implements AutoCloseable {
     Objects.checkIndex(part, parts);
     places[part] = offset;
     lengths[part] = length;
-    own[part] = true;
+    buffers[part] = null;
   }
 
   /** Returns the address of a part. Valid until the next reservation of scratch memory. */
   long address(int part) {
     Objects.checkIndex(part, parts);
-    return own[part] ? scratch.slice(places[part], lengths[part]).address() : places[part];
+    return buffers[part] == null
+        ? scratch.slice(places[part], lengths[part]).address()
+        : places[part];
   }
 
-  private void add(long place, long length, boolean inScratch) {
+  private void add(long place, long length, @Nullable ArrowBuf buffer) {
     if (parts == places.length) {
       places = Arrays.copyOf(places, 2 * parts);
       lengths = Arrays.copyOf(lengths, 2 * parts);
-      own = Arrays.copyOf(own, 2 * parts);
+      buffers = Arrays.copyOf(buffers, 2 * parts);
     }
     places[parts] = place;
     lengths[parts] = length;
-    own[parts++] = inScratch;
+    buffers[parts++] = buffer;
   }
 }

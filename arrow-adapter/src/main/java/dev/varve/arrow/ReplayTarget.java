@@ -8,6 +8,7 @@ import java.util.Objects;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.Dictionary;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The root and the dictionaries of one reader, into which batches of the log are loaded. For one
@@ -55,22 +56,26 @@ final class ReplayTarget {
   /** Loads a batch in place of the one before, and takes over its pin, also when it throws. */
   void load(LogFrame frame) {
     StoredMessage message;
+    @Nullable TransferredBatch transferred;
     long address;
     try {
       message = StoredMessage.of(frame, schema);
-      if (!frame.isVerified() || !message.isChecked()) {
+      transferred = frame.kept() instanceof TransferredBatch batch ? batch : null;
+      if (transferred == null && (!frame.isVerified() || !message.isChecked())) {
         for (int column : columns) {
           int node = schema.batches().columnNode(column);
           message.verify(frame, node, schema.batches().endOf(node));
         }
       }
       loadDictionaries(frame);
-      address = message.bodyAddress(frame);
+      address = transferred == null ? message.bodyAddress(frame) : 0;
     } catch (Throwable e) {
       frame.close();
       throw e;
     }
-    if (message.isForeignCompressed()) {
+    if (transferred != null) {
+      loader.load(message.metadata(), transferred, frame.takePin()::release);
+    } else if (message.isForeignCompressed()) {
       String place = StoredMessage.place(frame);
       Runnable pin = frame.takePin()::release;
       loader.loadForeign(message.metadata(), address, pin, place, message.bodyOffset());

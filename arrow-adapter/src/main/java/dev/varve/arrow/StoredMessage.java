@@ -23,7 +23,7 @@ record StoredMessage(BatchMetadata metadata, long bodyOffset, boolean @Nullable 
   }
 
   private static StoredMessage parse(LogFrame frame, StreamSchema schema) {
-    boolean foreign = !frame.isVerified();
+    boolean foreign = !frame.isVerified() && frame.kept() == null;
     frame.verify(0);
     String place = place(frame);
     long prefixed = frame.partLength(0);

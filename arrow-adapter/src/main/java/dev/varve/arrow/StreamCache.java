@@ -394,7 +394,8 @@ public final class StreamCache implements AutoCloseable, Iterable<BatchLease> {
    * @return a snapshot
    */
   public CacheStatistics statistics() {
-    return new CacheStatistics(ingestedRows(), core.lags(), core.log.statistics());
+    return new CacheStatistics(
+        ingestedRows(), core.lags(), core.transfers(), core.log.statistics());
   }
 
   /** Writes batches that are only in memory to their files. */

@@ -43,6 +43,7 @@ public final class StreamCacheBuilder {
   private Compression compression = Compression.NONE;
   private @Nullable SourceMemory sourceMemory;
   private int readAhead;
+  private boolean transfer;
 
   StreamCacheBuilder() {}
 
@@ -219,6 +220,30 @@ public final class StreamCacheBuilder {
   }
 
   /**
+   * Takes batches that are held in memory out of the source's vectors instead of copying them.
+   * Their buffers move to the cache's {@link #allocator}, which must be given and have the same
+   * root as the source's; the vectors of the source's root are empty afterwards, as {@code
+   * VectorSchemaRoot.clear()} leaves them, before {@link BatchProducer#next} is called again.
+   *
+   * <p>Only for a source that then allocates anew, as Arrow's readers do, and that neither writes
+   * to what it has handed over, through other references it may have, nor lets anybody else do so:
+   * readers of the cache would see that. By default each batch is copied.
+   *
+   * <p>A batch is copied all the same if it is compressed, if its buffers belong to another root
+   * allocator, if the allocator has no room for them, or if they would keep more than twice the
+   * batch's own bytes from being freed. {@link CacheStatistics#transfers} tells how many were not.
+   * Memory that several batches share counts once.
+   *
+   * {@snippet class="dev.varve.arrow.StreamCacheSnippetsTest" region="transfer"}
+   *
+   * @return this
+   */
+  public StreamCacheBuilder transferBuffers() {
+    this.transfer = true;
+    return this;
+  }
+
+  /**
    * Sets where files go: the real file system unless a test gives a simulated one.
    *
    * @param storage the storage
@@ -373,6 +398,7 @@ public final class StreamCacheBuilder {
                 compression.body(),
                 isPrivate(from.producer()),
                 readAhead,
+                transfer,
                 account);
     sourceTaken = from != null;
     return new StreamCache(
@@ -381,6 +407,11 @@ public final class StreamCacheBuilder {
 
   /** Two caches of one source would use it from two threads, which its memory does not survive. */
   private @Nullable BatchProducer untakenSource() {
+    if (transfer && allocator == null) {
+      throw new IllegalArgumentException(
+          "buffers can only be transferred to an allocator with the same root as the source's; give"
+              + " the cache one");
+    }
     if (sourceTaken) {
       throw new IllegalArgumentException(
           "the source belongs to the cache that was made of it; give each cache a source of its own");

@@ -71,6 +71,9 @@ class StreamCacheRaceTest {
         builder.directory(home.resolve("r" + round)).memoryCapacity(random.nextInt(3) * 3000L);
       }
       if (random.nextBoolean()) {
+        builder.transferBuffers();
+      }
+      if (random.nextBoolean()) {
         builder.maxReaders(3);
       }
       StreamCache cache = builder.create();

@@ -136,6 +136,9 @@ class StreamCacheRandomTest {
                 random.nextInt(3) > 0
                     ? Compression.NONE
                     : Compression.values()[random.nextInt(Compression.values().length)]);
+    if (random.nextBoolean()) {
+      builder.transferBuffers();
+    }
     if (disk) {
       long[] budgets = {0, 1_000, 20_000, 1 << 24};
       builder

@@ -104,6 +104,24 @@ class StreamCacheSnippetsTest {
   }
 
   @Test
+  void transfer() throws IOException {
+    InputStream in = new ByteArrayInputStream(stream);
+    // @start region="transfer"
+    try (ArrowReader source = new ArrowStreamReader(in, allocator);
+        StreamCache cache =
+            StreamCache.builder().source(source).allocator(allocator).transferBuffers().create()) {
+      cache.ingestAll(); // allocator is charged with the buffers until they leave memory
+      try (StreamReader reader = cache.reader()) {
+        while (reader.loadNextBatch()) {
+          train(reader.getVectorSchemaRoot());
+        }
+      }
+    }
+    // @end
+    assertThat(sum).isEqualTo(45);
+  }
+
+  @Test
   void boundedMemory() throws IOException {
     ArrowReader source = new ArrowStreamReader(new ByteArrayInputStream(stream), allocator);
     Path dir = home.resolve("bounded");

@@ -10,6 +10,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
+import org.apache.arrow.vector.BaseFixedWidthVector;
+import org.apache.arrow.vector.FieldVector;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
@@ -68,6 +70,24 @@ class StreamCacheTypesTest {
       check(cache);
       check(cache);
       assertThat(cache.upstreamExhausted()).isTrue();
+    }
+    assertThat(source.closes).isEqualTo(1);
+  }
+
+  @ParameterizedTest
+  @MethodSource("samples")
+  void inMemoryInTheBuffersOfTheSource(ArrowSamples.Sample sample) throws Exception {
+    make(sample);
+    SampleProducer source = new SampleProducer(sample, batches, allocator);
+    try (StreamCache cache =
+        StreamCache.builder().source(source).allocator(allocator).transferBuffers().create()) {
+      check(cache);
+      check(cache);
+      List<FieldVector> columns = batches.getFirst().root().getFieldVectors();
+      if (columns.size() == 1 && columns.getFirst() instanceof BaseFixedWidthVector) {
+        // Others may keep too much memory for so few rows.
+        assertThat(cache.statistics().transfers()).isPositive();
+      }
     }
     assertThat(source.closes).isEqualTo(1);
   }

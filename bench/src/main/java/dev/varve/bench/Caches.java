@@ -32,6 +32,12 @@ final class Caches {
     return filled(StreamCache.builder().memoryCapacity(4L << 30), data, allocator);
   }
 
+  /** A cache in memory only, which takes over the buffers of its source. */
+  static StreamCache transferred(Dataset data, BufferAllocator allocator) throws IOException {
+    StreamCacheBuilder builder = StreamCache.builder().memoryCapacity(4L << 30);
+    return filled(builder.transferBuffers(), data, allocator);
+  }
+
   /** A cache that keeps nothing in memory. */
   static StreamCache disk(Dataset data, BufferAllocator allocator) throws IOException {
     return filled(StreamCache.builder().memoryCapacity(0).directory(fresh()), data, allocator);

@@ -46,6 +46,9 @@ public final class Counted {
         try (StreamCache cache = Caches.hot(data, allocator)) {
           count(data + ", hot", cache, taken, null);
         }
+        try (StreamCache cache = Caches.transferred(data, allocator)) {
+          count(data + ", transferred", cache, taken, null);
+        }
         try (StreamCache cache = Caches.disk(data, allocator)) {
           count(data + ", disk", cache, taken, Dataset.directory());
         }
@@ -87,12 +90,15 @@ public final class Counted {
     System.out.printf(
         Locale.ROOT,
         "%n%s: %d batches (%d)%n  heap bytes a batch: %.0f%n"
+            + "  in memory: %d bytes, %d batches in the buffers of the source%n"
             + "  allocated by Arrow's allocator: %d bytes in %d pieces%n"
             + "  read from files: %d bytes%n  buffers: %s%n",
         name,
         batches + 1,
         sum & 1,
         batches == 0 ? Double.NaN : (double) heap / batches,
+        cache.statistics().log().heldBytes(),
+        cache.statistics().transfers(),
         offHeap,
         allocations,
         read,
