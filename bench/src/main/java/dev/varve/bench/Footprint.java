@@ -4,6 +4,8 @@ package dev.varve.bench;
 import dev.varve.arrow.StreamCache;
 import java.io.File;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,6 +30,9 @@ public final class Footprint {
   private static final long BYTES = 4L << 30;
   private static final int EPOCHS = 3;
   private static final String HEAP = "-Xmx64m";
+
+  private static final byte[] STATUS = new byte[8192];
+  private static final byte[] RSS = "RssAnon:".getBytes(StandardCharsets.US_ASCII);
 
   private static long most;
 
@@ -68,7 +73,7 @@ public final class Footprint {
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String each :
         java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments()) {
-      if (!each.startsWith("-Xm") && !each.startsWith("-XX:MaxDirect")) {
+      if (isForCaches(each)) {
         command.add(each);
       }
     }
@@ -85,6 +90,15 @@ public final class Footprint {
     }
     lines.forEach(line -> System.out.println("  " + line));
     return Long.parseLong(lines.getLast());
+  }
+
+  /** What other benchmarks need is left out: opened packages, for example, take memory. */
+  private static boolean isForCaches(String option) {
+    return !option.startsWith("-Xm")
+        && !option.startsWith("-XX:MaxDirect")
+        && !option.startsWith("--add-exports")
+        && !option.startsWith("-Dchronicle")
+        && (!option.startsWith("--add-opens") || option.contains("/java.nio="));
   }
 
   /** As it is, but with our allocation manager in place of netty's and all of netty. */
@@ -113,11 +127,12 @@ public final class Footprint {
     System.out.println(most);
   }
 
-  /** The source makes one batch and hands it over again and again, in 5 MB of its own. */
+  /** The source makes one batch and hands it over again and again, in memory of its own. */
   private static void ingest(long budget) throws IOException {
     try (BufferAllocator allocator = new RootAllocator();
         VectorSchemaRoot root = VectorSchemaRoot.create(Dataset.schema(), allocator)) {
       Dataset.fill(root, new SplittableRandom(1));
+      System.out.printf("the source's batch: %d KiB%n", allocator.getAllocatedMemory() >> 10);
       Repeated source = new Repeated(root, BYTES);
       try (StreamCache cache =
           Caches.reading(source, allocator)
@@ -173,12 +188,27 @@ public final class Footprint {
     }
   }
 
+  /** Takes no memory that would be measured then. */
   private static void sample() throws IOException {
-    for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
-      if (line.startsWith("RssAnon:")) {
-        long kib = Long.parseLong(line.replaceAll("[^0-9]", ""));
-        most = Math.max(most, kib);
+    try (RandomAccessFile status = new RandomAccessFile("/proc/self/status", "r")) {
+      int length = status.read(STATUS);
+      for (int at = 0; at < length - RSS.length; at++) {
+        if (Arrays.equals(STATUS, at, at + RSS.length, RSS, 0, RSS.length)) {
+          most = Math.max(most, number(at + RSS.length));
+        }
       }
     }
+  }
+
+  private static long number(int from) {
+    int at = from;
+    while (!Character.isDigit(STATUS[at])) {
+      at++;
+    }
+    long number = 0;
+    for (; Character.isDigit(STATUS[at]); at++) {
+      number = 10 * number + STATUS[at] - '0';
+    }
+    return number;
   }
 }
