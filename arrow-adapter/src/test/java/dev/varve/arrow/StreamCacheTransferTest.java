@@ -279,11 +279,7 @@ class StreamCacheTransferTest {
       }
       assertThat(account.getAllocatedMemory()).isZero();
       try (StreamCache cache =
-              StreamCache.builder()
-                  .storage(storage)
-                  .directory(DIR)
-                  .allocator(account)
-                  .open();
+              StreamCache.builder().storage(storage).directory(DIR).allocator(account).open();
           StreamReader reader = cache.reader()) {
         TestSource.expect(reader, 0, 20, ROWS);
       }
