@@ -75,7 +75,9 @@ final class Validator {
     while (true) {
       Map<Long, Long> below = new HashMap<>();
       List<Long> lows = walkLevel(first, level, below);
-      if (hints != null) {
+      if (hints == null) {
+        missingHints += lows.size() - 1; // what needs a level above
+      } else {
         for (long link : lows) {
           if (hints.remove(link) == null) {
             missingHints++;
