@@ -40,6 +40,7 @@ public final class SkipListCursor {
   private long next;
 
   /** Keeps the loads that fetch the next node from being optimized away. */
+  @SuppressWarnings("UnusedVariable")
   private long touched;
 
   private long[] viewed;

@@ -222,4 +222,40 @@ class SkipListStopTest {
                 -1))
         .isGreaterThan(50);
   }
+
+  /** A seek that passes a node answers for one moment, not for two that the others lie between. */
+  @Test
+  @Timeout(value = 10, unit = TimeUnit.MINUTES)
+  void aSeekIsOfOneMoment() throws InterruptedException {
+    boolean finished = false;
+    for (int access = 1; !finished; access++) {
+      Stop stop = new Stop();
+      try (SkipListMap map =
+          new SkipListMap(
+              Lists.tiny(4), false, false, words -> new StoppingWords(Lists.array(words), stop))) {
+        for (long i = 0; i < 8; i++) {
+          map.put(i * 100, i); // nodes of 0 to 300 and of 400 to 700
+        }
+        stop.left = access;
+        long[] found = {-1};
+        Thread victim =
+            new Thread(
+                () -> {
+                  SkipListCursor cursor = map.cursor();
+                  found[0] = cursor.ceiling(301) ? cursor.longKey() : -1;
+                });
+        stop.victim = victim;
+        victim.start();
+        while (!stop.stopped.await(1, TimeUnit.MILLISECONDS) && victim.isAlive()) {
+          // one of both comes
+        }
+        finished = stop.stopped.getCount() > 0;
+        map.put(350, 1);
+        map.remove(400);
+        stop.resumed.countDown();
+        victim.join();
+        assertThat(found[0]).as("access %d", access).isIn(350L, 400L);
+      }
+    }
+  }
 }
