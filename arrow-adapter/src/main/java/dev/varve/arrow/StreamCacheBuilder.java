@@ -414,7 +414,8 @@ public final class StreamCacheBuilder {
     }
     if (sourceTaken) {
       throw new IllegalArgumentException(
-          "the source belongs to the cache that was made of it; give each cache a source of its own");
+          "the source belongs to the cache that was made of it; give each cache a source of its"
+              + " own");
     }
     return source;
   }

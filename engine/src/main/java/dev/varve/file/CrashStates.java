@@ -220,11 +220,9 @@ final class CrashStates {
       for (int i = 0; i < everything.contents().size(); i++) {
         int sector = i;
         // A choice has all sectors, so it is not made before it is needed: few are, of many.
-        singles.add(
-            () -> except(all, file, everything.with(sector, 0), FileOutcomes::everything));
+        singles.add(() -> except(all, file, everything.with(sector, 0), FileOutcomes::everything));
         int content = everything.contents().get(sector);
-        singles.add(
-            () -> except(all, file, nothing.with(sector, content), FileOutcomes::nothing));
+        singles.add(() -> except(all, file, nothing.with(sector, content), FileOutcomes::nothing));
       }
     }
     return singles;

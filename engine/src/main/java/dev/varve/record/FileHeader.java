@@ -112,9 +112,6 @@ record FileHeader(long id, long created, int metadataLength, int metadataChecksu
           String.valueOf(length));
     }
     return new FileHeader(
-        id(from, at),
-        created(from, at),
-        (int) length,
-        from.get(LE_INT_UNALIGNED, at + 52));
+        id(from, at), created(from, at), (int) length, from.get(LE_INT_UNALIGNED, at + 52));
   }
 }

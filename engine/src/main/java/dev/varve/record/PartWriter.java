@@ -67,8 +67,7 @@ final class PartWriter implements AutoCloseable {
     this.storage = storage;
     this.file = file;
     this.run =
-        new Run(
-            options.compression(), options.level(), options.blockSize(), options.runBytes());
+        new Run(options.compression(), options.level(), options.blockSize(), options.runBytes());
     this.blockSize = options.blockSize();
     this.largeLimit = options.largeLimit();
     this.codecId = options.compression().codec();

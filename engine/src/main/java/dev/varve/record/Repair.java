@@ -189,8 +189,7 @@ final class Repair {
       if (keep && FileHeader.checksum(bytes, 0) != sum) {
         // What the blocks and the metadata do not tell is damaged, or the checksum itself.
         boolean ofSet = part.base() == 0;
-        SetPlace found =
-            ofSet ? SetPlace.find(storage, file.path(), whole, setId) : SetPlace.NONE;
+        SetPlace found = ofSet ? SetPlace.find(storage, file.path(), whole, setId) : SetPlace.NONE;
         writeHeader(bytes, part, length, checksum, found);
       }
       file.write(part.base(), bytes);
