@@ -31,11 +31,11 @@ final class Utf8 {
         put(target, at++, unit);
       } else if (unit < 0x800) {
         put(target, at++, 0xC0 | unit >> 6);
-        put(target, at++, 0x80 | unit & 0x3F);
+        put(target, at++, 0x80 | (unit & 0x3F));
       } else if (!Character.isSurrogate(unit)) {
         put(target, at++, 0xE0 | unit >> 12);
-        put(target, at++, 0x80 | unit >> 6 & 0x3F);
-        put(target, at++, 0x80 | unit & 0x3F);
+        put(target, at++, 0x80 | (unit >> 6 & 0x3F));
+        put(target, at++, 0x80 | (unit & 0x3F));
       } else {
         int point = text.codePointAt(i);
         if (point == unit || Character.isLowSurrogate(unit)) {
@@ -48,9 +48,9 @@ final class Utf8 {
         }
         i++;
         put(target, at++, 0xF0 | point >> 18);
-        put(target, at++, 0x80 | point >> 12 & 0x3F);
-        put(target, at++, 0x80 | point >> 6 & 0x3F);
-        put(target, at++, 0x80 | point & 0x3F);
+        put(target, at++, 0x80 | (point >> 12 & 0x3F));
+        put(target, at++, 0x80 | (point >> 6 & 0x3F));
+        put(target, at++, 0x80 | (point & 0x3F));
       }
     }
     return (int) (at - offset);

@@ -157,7 +157,7 @@ final class TreeBlobs {
     for (int i = 0; i << 3 < bytes; i++) {
       int rest = bytes - (i << 3);
       long word = word(slabs, slabShift, ref, i);
-      slab.setPlain(at + i, rest >= 8 ? word : word & -1L << (Long.SIZE - (rest << 3)));
+      slab.setPlain(at + i, rest >= 8 ? word : word & (-1L << (Long.SIZE - (rest << 3))));
     }
   }
 

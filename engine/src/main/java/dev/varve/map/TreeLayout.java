@@ -141,7 +141,7 @@ final class TreeLayout {
 
   /** The header of a node at rest, of the next version. */
   static long next(long header, int level, int count) {
-    return (header & -VERSION) + VERSION | (long) level << COUNT_BITS | count;
+    return ((header & -VERSION) + VERSION) | (long) level << COUNT_BITS | count;
   }
 
   static int nextLeaf(long link) {
@@ -153,6 +153,6 @@ final class TreeLayout {
   }
 
   static long link(int prefixBytes, int nextLeaf) {
-    return (long) prefixBytes << Integer.SIZE | nextLeaf & LOW;
+    return (long) prefixBytes << Integer.SIZE | (nextLeaf & LOW);
   }
 }

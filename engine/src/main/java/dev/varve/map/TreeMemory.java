@@ -249,7 +249,7 @@ final class TreeMemory {
         }
       }
     }
-    words.setOpaque(base, words.getPlain(base) & -TreeLayout.VERSION | TreeLayout.BUSY);
+    words.setOpaque(base, (words.getPlain(base) & -TreeLayout.VERSION) | TreeLayout.BUSY);
     VarHandle.storeStoreFence();
     return node;
   }
