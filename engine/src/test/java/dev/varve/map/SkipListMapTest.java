@@ -13,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -69,7 +70,8 @@ class SkipListMapTest {
           .isInstanceOf(IllegalArgumentException.class);
       assertThatThrownBy(() -> view.get(null)).isInstanceOf(NullPointerException.class);
       assertThatThrownBy(() -> view.put(1L, null)).isInstanceOf(NullPointerException.class);
-      assertThatThrownBy(() -> view.get("text")).isInstanceOf(ClassCastException.class);
+      Map<?, ?> untyped = view;
+      assertThatThrownBy(() -> untyped.get("text")).isInstanceOf(ClassCastException.class);
       assertThatThrownBy(() -> view.headMap(1L).put(1L, 1.0))
           .isInstanceOf(IllegalArgumentException.class);
     }
