@@ -167,7 +167,8 @@ public final class RecordFiles {
   /**
    * Repairs a file in place, so that everything in it that is whole can be read strictly: covers
    * what is damaged, restores headers and footers from each other, and closes it with a new index.
-   * Does nothing to a file that is whole. Can be cut off at any time and called again.
+   * Changes nothing in a file that is whole. Then all is durable. Can be cut off at any time and
+   * called again.
    *
    * @param path the file, which nobody may be writing
    * @return what was done

@@ -44,6 +44,7 @@ final class Repair {
       indexed = RecordFiles.isIndexed(Directory.of(window, links), links);
     }
     if (damages.isEmpty() && indexed && !storage.exists(LiveFile.path(file.path()))) {
+      file.sync(); // Its writer may have died before it did.
       return new RepairReport(records, 0, List.of());
     }
     damages.forEach(this::check);
