@@ -48,6 +48,7 @@ final class SyncGroup {
 
   /** Makes everything appended durable if one of it waits longer than an age. */
   void syncOlderThan(long age, long now) {
+    part.checkHealthy();
     if (oldest != 0 && now - oldest >= age) {
       sync();
     }

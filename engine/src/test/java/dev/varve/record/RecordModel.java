@@ -68,6 +68,11 @@ final class RecordModel {
   /** All records that were taken; how many of these survive the process, and power loss. */
   private final List<String> taken = new ArrayList<>();
 
+  /** The last record whose append failed, and where it would have been; or null. */
+  private @Nullable String ghost;
+
+  private int ghostAt;
+
   private int kept;
   private int durable;
 
@@ -177,11 +182,27 @@ final class RecordModel {
 
   /** Takes over what a file has of records that were not all promised. */
   private void recovered(long count, int least) {
+    admitGhost();
     assertThat(count).isBetween((long) least, (long) taken.size());
     taken.subList((int) count, taken.size()).clear();
     kept = taken.size();
     written = kept;
     checkContent();
+  }
+
+  /** A large record that only lacks its header can come back if its process dies after that. */
+  private void admitGhost() {
+    if (ghost == null || kept > ghostAt) {
+      return;
+    }
+    try (RecordReader reader = RecordSamples.reader(machine).acceptUnclosed().open()) {
+      List<String> read = RecordSamples.show(RecordSamples.readAll(reader));
+      if (read.size() == ghostAt + 1 && read.getLast().equals(ghost)) {
+        taken.subList(ghostAt, taken.size()).clear();
+        taken.add(ghost);
+      }
+    }
+    ghost = null;
   }
 
   private void append() {
@@ -208,7 +229,8 @@ final class RecordModel {
         died();
         return;
       } catch (VarveException e) {
-        taken.removeLast();
+        ghost = taken.removeLast();
+        ghostAt = taken.size();
         failed(e);
         return;
       }
