@@ -36,6 +36,21 @@ final class Identity {
     }
   }
 
+  /** Tells whether this process has the file of a key open, if the operating system shows it. */
+  static boolean isOpen(String key) throws IOException {
+    if (!Files.isDirectory(OWN_DESCRIPTORS)) {
+      return true;
+    }
+    try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(OWN_DESCRIPTORS)) {
+      for (Path descriptor : descriptors) {
+        if (is(descriptor, key)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   /**
    * Opens one more channel on a file that is open already: by its path, or, if the file was renamed
    * or deleted, by one of the descriptors of this process where the operating system shows them.

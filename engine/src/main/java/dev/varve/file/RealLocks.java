@@ -118,8 +118,10 @@ final class RealLocks {
       if (!held) {
         return Optional.empty();
       }
-      // Whoever held the lock before may have deleted the file, or put another one there.
-      if (!Identity.is(path, key)) {
+      // Whoever held the lock before may have deleted the file, or put another one there. Ours can
+      // even be the one between, if the third has got the inode of the first: hence the second
+      // look.
+      if (!Identity.is(path, key) || !Identity.isOpen(key)) {
         release(key, position);
         throw new NoSuchFileException(path.toString());
       }
