@@ -5,6 +5,8 @@ import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Random lives of record files against a list. {@code varve.seed} says with which seed to begin,
@@ -15,22 +17,31 @@ class RecordModelTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
   private static final int LIVES = LONG ? 20_000 : 40;
   private static final int STEPS = 60;
+  private static final long SEED = Long.getLong("varve.seed", LONG ? System.nanoTime() : 1);
 
   @Test
   void livesOfPlainFiles() {
-    live(List.of(Compression.NONE));
+    live(List.of(Compression.NONE), SEED, LIVES);
   }
 
   @Test
   @Tag("unsafe")
   void livesOfFilesOfAnyCompression() {
-    live(List.of(Compression.values()));
+    live(List.of(Compression.values()), SEED, LIVES);
   }
 
-  private static void live(List<Compression> compressions) {
-    long seed = Long.getLong("varve.seed", LONG ? System.nanoTime() : 1);
-    System.out.println("RecordModelTest: seed " + seed);
-    for (int i = 0; i < LIVES; i++, seed++) {
+  /** A repair that did not sync, a timed sync that kept silent, a record that came back. */
+  @ParameterizedTest
+  @ValueSource(longs = {30257126304265L, 2010, 30723680881191L})
+  @Tag("unsafe")
+  void livesThatOnceFailed(long seed) {
+    live(List.of(Compression.values()), seed, 1);
+  }
+
+  private static void live(List<Compression> compressions, long first, int lives) {
+    System.out.println("RecordModelTest: seed " + first);
+    long seed = first;
+    for (int i = 0; i < lives; i++, seed++) {
       RecordModel model = new RecordModel(seed, compressions);
       try {
         for (int step = 0; step < STEPS; step++) {
