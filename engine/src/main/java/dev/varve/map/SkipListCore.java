@@ -120,7 +120,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
 
   void checkKeys(boolean bytes) {
     if (bytesKeys != bytes) {
-      throw new UnsupportedOperationException(
+      throw new IllegalArgumentException(
           bytes
               ? "The map has 8-byte keys; pass numbers, or segments of 8 bytes"
               : "The map has byte strings as keys, and this needs longKeys(); pass segments");
@@ -129,7 +129,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
 
   void checkValues(boolean bytes) {
     if (bytesValues != bytes) {
-      throw new UnsupportedOperationException(
+      throw new IllegalArgumentException(
           bytes
               ? "The map has 64-bit values; use the methods for numbers"
               : "The map has bytes as values, and this needs longValues(); use segments");

@@ -25,7 +25,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param key an unsigned number
    * @param ifAbsent what to return if there is no entry
    * @return the value
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public long get(long key, long ifAbsent) {
     checkKeys(false);
@@ -45,7 +45,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    *
    * @param key an unsigned number
    * @return whether there is one
-   * @throws UnsupportedOperationException if keys are not numbers
+   * @throws IllegalArgumentException if keys are not numbers
    */
   public boolean contains(long key) {
     Op op = begin();
@@ -89,7 +89,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param key an unsigned number
    * @param value any number
    * @throws FullException if the budget is used up; nothing has changed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public void put(long key, long value) {
     update(key, value, 0, Updates.Kind.PUT);
@@ -103,7 +103,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param ifAbsent what to return if there was no entry
    * @return the old value
    * @throws FullException if the budget is used up; nothing has changed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public long getAndPut(long key, long value, long ifAbsent) {
     return updateAndTell(key, value, ifAbsent, Updates.Kind.PUT);
@@ -116,7 +116,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param value any number
    * @return whether it was put
    * @throws FullException if the budget is used up; nothing has changed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean putIfAbsent(long key, long value) {
     return update(key, value, 0, Updates.Kind.PUT_IF_ABSENT);
@@ -129,7 +129,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param value any number
    * @return whether it was put
    * @throws FullException if the budget is used up; nothing has changed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean replace(long key, long value) {
     return update(key, value, 0, Updates.Kind.REPLACE);
@@ -143,7 +143,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param value any number
    * @return whether it was put
    * @throws FullException if the budget is used up; nothing has changed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean replaceIf(long key, long expected, long value) {
     return update(key, value, expected, Updates.Kind.REPLACE_IF_EQUAL);
@@ -154,7 +154,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    *
    * @param key an unsigned number
    * @return whether there was one
-   * @throws UnsupportedOperationException if keys are not numbers
+   * @throws IllegalArgumentException if keys are not numbers
    */
   public boolean remove(long key) {
     Op op = begin();
@@ -172,7 +172,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param key an unsigned number
    * @param ifAbsent what to return if there was none
    * @return the value
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public long getAndRemove(long key, long ifAbsent) {
     return updateAndTell(key, 0, ifAbsent, Updates.Kind.REMOVE);
@@ -184,7 +184,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param key an unsigned number
    * @param expected the value that must be there
    * @return whether it was removed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean removeIf(long key, long expected) {
     return update(key, 0, expected, Updates.Kind.REMOVE_IF_EQUAL);
@@ -197,7 +197,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param delta what to add; the sum wraps around
    * @return the sum
    * @throws FullException if the budget is used up; nothing has changed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public long addAndGet(long key, long delta) {
     checkValues(false);
@@ -220,7 +220,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @param function of the old value and this one; may be called more than once
    * @return the value that was put
    * @throws FullException if the budget is used up; nothing has changed
-   * @throws UnsupportedOperationException if keys or values are not numbers
+   * @throws IllegalArgumentException if keys or values are not numbers
    */
   public long merge(long key, long value, LongBinaryOperator function) {
     checkValues(false);
