@@ -12,9 +12,9 @@ import java.util.function.LongFunction;
  */
 final class SkipList {
 
-  final Geometry geometry;
-  final Space space;
-  final Cells cells;
+  final SkipListGeometry geometry;
+  final SkipListSpace space;
+  final SkipListCells cells;
   final boolean bytesKeys;
   final boolean bytesValues;
 
@@ -24,7 +24,7 @@ final class SkipList {
   /** The cell of the least byte string, which all first nodes have as low bound. */
   final long leastCell;
 
-  private final Ops ops;
+  private final SkipListOps ops;
 
   private volatile boolean closed;
 
@@ -32,38 +32,38 @@ final class SkipList {
   final LongAdder nodes = new LongAdder();
   final LongAdder cellBytes = new LongAdder();
 
-  final Updates updates;
-  final Merges merges;
-  final Hints hints;
-  final Navigation navigation;
+  final SkipListUpdates updates;
+  final SkipListMerges merges;
+  final SkipListHints hints;
+  final SkipListNavigation navigation;
 
   SkipList(
-      Geometry geometry,
+      SkipListGeometry geometry,
       boolean bytesKeys,
       boolean bytesValues,
       LongFunction<Words> source,
-      Ops ops) {
+      SkipListOps ops) {
     this.ops = ops;
     this.geometry = geometry;
     this.bytesKeys = bytesKeys;
     this.bytesValues = bytesValues;
-    this.space = new Space(geometry, source);
-    this.cells = new Cells(space);
-    this.hints = new Hints(this);
-    this.updates = new Updates(this);
-    this.merges = new Merges(this);
-    this.navigation = new Navigation(this);
+    this.space = new SkipListSpace(geometry, source);
+    this.cells = new SkipListCells(space);
+    this.hints = new SkipListHints(this);
+    this.updates = new SkipListUpdates(this);
+    this.merges = new SkipListMerges(this);
+    this.navigation = new SkipListNavigation(this);
     this.leastCell = bytesKeys ? cells.storeKey(new long[0], 0, true) : 0;
     this.first = newNode(true);
     int image = newImage(0, 0, true);
     Words words = space.words(image);
     long at = space.at(image);
-    words.setPlain(at + Image.SELF, first);
-    words.setPlain(at + Image.NEXT, 0);
-    words.setPlain(at + Image.LOW, 0);
-    words.setPlain(at + Image.LOW_CELL, leastCell);
-    words.setPlain(at + Image.HIGH, 0);
-    words.setPlain(at + Image.HIGH_CELL, 0);
+    words.setPlain(at + SkipListImage.SELF, first);
+    words.setPlain(at + SkipListImage.NEXT, 0);
+    words.setPlain(at + SkipListImage.LOW, 0);
+    words.setPlain(at + SkipListImage.LOW_CELL, leastCell);
+    words.setPlain(at + SkipListImage.HIGH, 0);
+    words.setPlain(at + SkipListImage.HIGH_CELL, 0);
     publish(first, image);
     space.setRoot(0, first);
   }
@@ -83,76 +83,76 @@ final class SkipList {
 
   /** A handle of a new life, without an image; 0 if the budget is used up. */
   long newNode(boolean urgent) {
-    int id = space.allocate(SizeClass.HANDLE, urgent);
-    return id == 0 ? 0 : Handle.link(id, space.words(id).getPlain(space.at(id) + 1));
+    int id = space.allocate(SkipListSizeClass.HANDLE, urgent);
+    return id == 0 ? 0 : SkipListHandle.link(id, space.words(id).getPlain(space.at(id) + 1));
   }
 
   /** Gives a node that nobody else knows its first image. */
   void publish(long link, int image) {
-    int id = Handle.id(link);
+    int id = SkipListHandle.id(link);
     Words words = space.words(id);
     long at = space.at(id);
-    words.setRelease(at, Handle.next(words.getPlain(at), image));
+    words.setRelease(at, SkipListHandle.next(words.getPlain(at), image));
     nodes.increment();
   }
 
   /** Ends a node that nobody else ever came to. */
   void retract(long link) {
-    int id = Handle.id(link);
+    int id = SkipListHandle.id(link);
     long word = space.words(id).getPlain(space.at(id));
     end(link, word);
-    free(link, Handle.image(word));
+    free(link, SkipListHandle.image(word));
   }
 
   /** Sets the handle of a node that was taken over to none, unless somebody else has. */
   void end(long link, long word) {
-    int id = Handle.id(link);
-    space.words(id).compareAndSet(space.at(id), word, Handle.next(word, 0));
+    int id = SkipListHandle.id(link);
+    space.words(id).compareAndSet(space.at(id), word, SkipListHandle.next(word, 0));
   }
 
   /** Gives back an ended node, once. */
   void free(long link, int image) {
     nodes.decrement();
-    space.freeHandle(Handle.id(link));
+    space.freeHandle(SkipListHandle.id(link));
     freeImage(image);
   }
 
   /** A block for an image with its meta word written; 0 if the budget is used up. */
   int newImage(int level, int count, boolean urgent) {
-    int sizeClass = Image.sizeClass(count);
+    int sizeClass = SkipListImage.sizeClass(count);
     int ref = space.allocate(sizeClass, false);
     for (int bigger = count + 1; ref == 0 && bigger <= geometry.maxEntries(); bigger++) {
-      sizeClass = Image.sizeClass(bigger);
+      sizeClass = SkipListImage.sizeClass(bigger);
       ref = space.allocate(sizeClass, false);
     }
     if (ref == 0 && urgent) {
-      sizeClass = Image.sizeClass(count);
+      sizeClass = SkipListImage.sizeClass(count);
       ref = space.allocate(sizeClass, true);
     }
     if (ref != 0) {
-      long meta = Image.meta(level, Image.roomOf(sizeClass), count);
-      space.words(ref).setPlain(space.at(ref) + Image.META, meta);
+      long meta = SkipListImage.meta(level, SkipListImage.roomOf(sizeClass), count);
+      space.words(ref).setPlain(space.at(ref) + SkipListImage.META, meta);
     }
     return ref;
   }
 
   void freeImage(int ref) {
-    long meta = space.words(ref).getPlain(space.at(ref) + Image.META);
-    space.free(ref, Image.sizeClass(Image.room(meta)));
+    long meta = space.words(ref).getPlain(space.at(ref) + SkipListImage.META);
+    space.free(ref, SkipListImage.sizeClass(SkipListImage.room(meta)));
   }
 
   /** Whether a node lives, at this moment. */
   boolean isAlive(long link) {
-    int id = Handle.id(link);
+    int id = SkipListHandle.id(link);
     Words handle = space.words(id);
     long at = space.at(id);
     while (true) {
       long word = handle.getAcquire(at);
-      int image = Handle.image(word);
+      int image = SkipListHandle.image(word);
       if (image == 0) {
         return false;
       }
-      boolean mine = space.words(image).getPlain(space.at(image) + Image.SELF) == link;
+      boolean mine = space.words(image).getPlain(space.at(image) + SkipListImage.SELF) == link;
       VarHandle.acquireFence();
       if (handle.getOpaque(at) == word) {
         return mine;
@@ -161,7 +161,7 @@ final class SkipList {
   }
 
   /** Compares op's key with one in op's image; equal counts as less if the place below is meant. */
-  private int compare(Op op, long key, long cell) {
+  private int compare(SkipListOp op, long key, long cell) {
     if (op.above) {
       return 1;
     }
@@ -173,12 +173,13 @@ final class SkipList {
   }
 
   /** Whether the key is left of op's image's high bound. */
-  private boolean isCovered(Op op) {
-    return op.next == 0 || compare(op, op.frame(Image.HIGH), op.frame(Image.HIGH_CELL)) < 0;
+  private boolean isCovered(SkipListOp op) {
+    return op.next == 0
+        || compare(op, op.frame(SkipListImage.HIGH), op.frame(SkipListImage.HIGH_CELL)) < 0;
   }
 
   /** Finds the first entry of op's image that is not below the key. */
-  private void search(Op op) {
+  private void search(SkipListOp op) {
     if (!bytesKeys) {
       searchNumbers(op);
       return;
@@ -205,7 +206,7 @@ final class SkipList {
    * Finds the node of a level that covers op's key, and the place in it. What is left in op is of
    * one image that was current at the end.
    */
-  void find(Op op, int level) {
+  void find(SkipListOp op, int level) {
     long link = root();
     while (true) {
       if (!op.load(link)) {
@@ -231,7 +232,7 @@ final class SkipList {
   }
 
   /** The node of the level below that op's index node leads to; op's own if that has changed. */
-  private long hint(Op op) {
+  private long hint(SkipListOp op) {
     for (int i = op.found ? op.slot : op.slot - 1; i >= 0; i--) {
       long value = op.valueAt(i);
       if (!op.still()) {
@@ -245,7 +246,7 @@ final class SkipList {
         return child;
       }
       if (op.heals) {
-        Op helper = op.helper();
+        SkipListOp helper = op.helper();
         if (!helper.key(op, op.keyAt(i), value)) {
           return op.link;
         }
@@ -254,7 +255,7 @@ final class SkipList {
         op.deadLevel = op.level;
       }
     }
-    Op helper = op.helper();
+    SkipListOp helper = op.helper();
     int below = op.level - 1;
     long here = op.link;
     if (!helper.keyOfLow(op)) {
@@ -285,8 +286,9 @@ final class SkipList {
   }
 
   /** Finds an 8-byte key in op's image, as {@link #search} does. */
-  private static void searchNumbers(Op op) {
-    int last = op.above ? op.count - 1 : lastUpTo(op.block, op.at + Image.KEYS, op.count, op.key);
+  private static void searchNumbers(SkipListOp op) {
+    int last =
+        op.above ? op.count - 1 : lastUpTo(op.block, op.at + SkipListImage.KEYS, op.count, op.key);
     boolean equal = !op.above && last >= 0 && op.keyAt(last) == op.key;
     op.slot = equal ? last : last + 1;
     op.found = equal && !op.below;
@@ -297,20 +299,20 @@ final class SkipList {
   long get(long key, long ifAbsent) {
     long link = root();
     while (true) {
-      int id = Handle.id(link);
+      int id = SkipListHandle.id(link);
       Words handle = space.words(id);
       long handleAt = space.at(id);
       long word = handle.getAcquire(handleAt);
-      int image = Handle.image(word);
+      int image = SkipListHandle.image(word);
       if (image == 0) {
         return slowGet(key, ifAbsent); // a hint of a node that is gone
       }
       Words block = space.words(image);
       long at = space.at(image);
-      long self = block.getPlain(at + Image.SELF);
-      long meta = block.getPlain(at + Image.META);
-      long next = block.getPlain(at + Image.NEXT);
-      long high = block.getPlain(at + Image.HIGH);
+      long self = block.getPlain(at + SkipListImage.SELF);
+      long meta = block.getPlain(at + SkipListImage.META);
+      long next = block.getPlain(at + SkipListImage.NEXT);
+      long high = block.getPlain(at + SkipListImage.HIGH);
       VarHandle.acquireFence();
       if (handle.getOpaque(handleAt) != word) {
         continue;
@@ -322,17 +324,18 @@ final class SkipList {
         link = next;
         continue;
       }
-      long keys = at + Image.KEYS;
-      int base = lastUpTo(block, keys, Image.count(meta), key); // greatest entry not above the key
-      int level = Image.level(meta);
+      long keys = at + SkipListImage.KEYS;
+      int base =
+          lastUpTo(block, keys, SkipListImage.count(meta), key); // greatest entry not above the key
+      int level = SkipListImage.level(meta);
       boolean found = base >= 0 && (level > 0 || block.getPlain(keys + base) == key);
-      long value = found ? block.getPlain(keys + Image.room(meta) + base) : ifAbsent;
+      long value = found ? block.getPlain(keys + SkipListImage.room(meta) + base) : ifAbsent;
       VarHandle.acquireFence();
       if (handle.getOpaque(handleAt) != word) {
         continue;
       }
       if (level == 0) {
-        return Handle.isFrozen(word) ? slowGet(key, ifAbsent) : value;
+        return SkipListHandle.isFrozen(word) ? slowGet(key, ifAbsent) : value;
       }
       if (!found) {
         return slowGet(key, ifAbsent);
@@ -342,7 +345,7 @@ final class SkipList {
   }
 
   private long slowGet(long key, long ifAbsent) {
-    Op op = take();
+    SkipListOp op = take();
     try {
       op.key(key);
       findLive(op);
@@ -353,11 +356,11 @@ final class SkipList {
   }
 
   /** Takes an op for one operation in this generation, to be given back. */
-  Op take() {
+  SkipListOp take() {
     return ops.take(this);
   }
 
-  void give(Op op) {
+  void give(SkipListOp op) {
     ops.give(op);
   }
 
@@ -368,8 +371,8 @@ final class SkipList {
     closed = true;
   }
 
-  MapStatistics statistics() {
-    return new MapStatistics(
+  SkipListStatistics statistics() {
+    return new SkipListStatistics(
         Math.max(0, entries.sum()),
         nodes.sum(),
         cellBytes.sum(),
@@ -384,10 +387,10 @@ final class SkipList {
   /**
    * Finds the node of level 0, and has it merged if it is frozen, so that it decides on the key.
    */
-  void findLive(Op op) {
+  void findLive(SkipListOp op) {
     while (true) {
       find(op, 0);
-      if (!Handle.isFrozen(op.word)) {
+      if (!SkipListHandle.isFrozen(op.word)) {
         return;
       }
       merges.help(op.helper(), op.link);

@@ -28,10 +28,10 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
     }
   }
 
-  private final Geometry geometry;
+  private final SkipListGeometry geometry;
   private final boolean bytesKeys;
   private final boolean bytesValues;
-  private final Ops ops = new Ops();
+  private final SkipListOps ops = new SkipListOps();
 
   /** Where slabs come from in tests; null for native memory. */
   private final @Nullable LongFunction<Words> source;
@@ -49,7 +49,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
   }
 
   SkipListCore(
-      Geometry geometry,
+      SkipListGeometry geometry,
       boolean bytesKeys,
       boolean bytesValues,
       @Nullable LongFunction<Words> source) {
@@ -136,17 +136,17 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
     }
   }
 
-  void key(Op op, long key) {
+  void key(SkipListOp op, long key) {
     checkKeys(false);
     op.key(key);
   }
 
-  void key(Op op, MemorySegment key) {
+  void key(SkipListOp op, MemorySegment key) {
     long size = key.byteSize();
     if (bytesKeys) {
-      if (size > Cells.MAX_KEY_BYTES) {
+      if (size > SkipListCells.MAX_KEY_BYTES) {
         throw new IllegalArgumentException(
-            "A key has at most " + Cells.MAX_KEY_BYTES + " bytes: " + size);
+            "A key has at most " + SkipListCells.MAX_KEY_BYTES + " bytes: " + size);
       }
       op.key(key);
     } else {
@@ -160,15 +160,15 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
 
   private void checkValue(MemorySegment value) {
     long size = value.byteSize();
-    if (bytesValues ? size > Cells.MAX_VALUE_BYTES : size != Long.BYTES) {
+    if (bytesValues ? size > SkipListCells.MAX_VALUE_BYTES : size != Long.BYTES) {
       throw new IllegalArgumentException(
           bytesValues
-              ? "A value has at most " + Cells.MAX_VALUE_BYTES + " bytes: " + size
+              ? "A value has at most " + SkipListCells.MAX_VALUE_BYTES + " bytes: " + size
               : "The map has values of 8 bytes, but this one has " + size);
     }
   }
 
-  void value(Op op, MemorySegment value) {
+  void value(SkipListOp op, MemorySegment value) {
     checkValue(value);
     op.newBytes = value;
     if (!bytesValues) {
@@ -176,7 +176,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
     }
   }
 
-  void expected(Op op, MemorySegment value) {
+  void expected(SkipListOp op, MemorySegment value) {
     checkValue(value);
     op.expectedBytes = value;
     if (!bytesValues) {
@@ -185,18 +185,18 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
   }
 
   /** Takes an op for a reading or writing operation. */
-  Op begin() {
-    Op op = ops.take(list());
+  SkipListOp begin() {
+    SkipListOp op = ops.take(list());
     op.heals = true;
     return op;
   }
 
-  void end(Op op) {
+  void end(SkipListOp op) {
     ops.give(op);
   }
 
   /** Changes the entry of op's key, in the generation that is there. */
-  boolean update(Op op, Updates.Kind kind) {
+  boolean update(SkipListOp op, SkipListUpdates.Kind kind) {
     while (true) {
       try {
         return op.list.updates.update(op, 0, kind);
@@ -207,7 +207,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
   }
 
   /** Finds the entry of op's key; the old value is in op as far as wanted. */
-  boolean read(Op op) {
+  boolean read(SkipListOp op) {
     op.heals = false;
     while (true) {
       try {
@@ -232,7 +232,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
    *
    * @return about this moment
    */
-  public MapStatistics statistics() {
+  public SkipListStatistics statistics() {
     SkipList list = list();
     return list.statistics();
   }

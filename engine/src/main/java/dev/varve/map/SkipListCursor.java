@@ -21,13 +21,13 @@ import java.util.NoSuchElementException;
 public final class SkipListCursor {
 
   private final SkipListMap map;
-  private final Op op;
+  private final SkipListOp op;
 
   /** The op of the chain whose image the entry is in. */
-  private Op place;
+  private SkipListOp place;
 
   /** The entry's key, by which the way is found again. */
-  private final Op current;
+  private final SkipListOp current;
 
   private boolean isAtEntry;
   private int index;
@@ -51,9 +51,9 @@ public final class SkipListCursor {
 
   SkipListCursor(SkipListMap map, SkipList list) {
     this.map = map;
-    this.op = new Op(list);
+    this.op = new SkipListOp(list);
     this.place = op;
-    this.current = new Op(list);
+    this.current = new SkipListOp(list);
     int room = list.isInline(0) ? list.geometry.maxEntries() : 0;
     this.keys = new long[room];
     this.values = new long[room];
@@ -215,7 +215,7 @@ public final class SkipListCursor {
       return true;
     }
     while (next != 0) {
-      if (!op.load(next) || Handle.isFrozen(op.word)) {
+      if (!op.load(next) || SkipListHandle.isFrozen(op.word)) {
         return seekOn();
       }
       place = op;
@@ -253,7 +253,7 @@ public final class SkipListCursor {
     while (true) {
       try {
         bind();
-        Op found = op.list.navigation.ceiling(op, higher);
+        SkipListOp found = op.list.navigation.ceiling(op, higher);
         if (found == null || (read(found) && op.list.navigation.stands(op, found))) {
           isAtEntry = found != null;
           return isAtEntry;
@@ -269,7 +269,7 @@ public final class SkipListCursor {
     while (true) {
       try {
         bind();
-        Op found = op.list.navigation.floor(op);
+        SkipListOp found = op.list.navigation.floor(op);
         if (found == null || (read(found) && op.list.navigation.stands(op, found))) {
           isAtEntry = found != null;
           return isAtEntry;
@@ -306,7 +306,7 @@ public final class SkipListCursor {
   }
 
   /** Copies the entry in an op's slot; false if its image is not current. */
-  boolean read(Op from) {
+  boolean read(SkipListOp from) {
     place = from;
     index = from.slot;
     if (keys.length > 0) {
@@ -325,15 +325,15 @@ public final class SkipListCursor {
     return true;
   }
 
-  private boolean readValue(Op from, long value) {
-    Cells cells = from.list.cells;
+  private boolean readValue(SkipListOp from, long value) {
+    SkipListCells cells = from.list.cells;
     if (!from.list.bytesValues) {
       number = cells.number(from, value);
       return from.still();
     }
     int bytes = cells.copyValue(from, value, buffer);
     if (bytes > buffer.byteSize()) {
-      buffer = MemorySegment.ofArray(new long[Math.max(Cells.wordsOf(bytes), 16)]);
+      buffer = MemorySegment.ofArray(new long[Math.max(SkipListCells.wordsOf(bytes), 16)]);
       bytes = cells.copyValue(from, value, buffer);
     }
     valueBytes = bytes;

@@ -82,13 +82,13 @@ import org.jspecify.annotations.Nullable;
 public final class SkipListMap extends SkipListNumbers {
 
   /** The longest key in bytes. */
-  public static final int MAX_KEY_BYTES = Cells.MAX_KEY_BYTES;
+  public static final int MAX_KEY_BYTES = SkipListCells.MAX_KEY_BYTES;
 
   /** The longest value in bytes. */
-  public static final int MAX_VALUE_BYTES = Cells.MAX_VALUE_BYTES;
+  public static final int MAX_VALUE_BYTES = SkipListCells.MAX_VALUE_BYTES;
 
   SkipListMap(
-      Geometry geometry,
+      SkipListGeometry geometry,
       boolean bytesKeys,
       boolean bytesValues,
       @Nullable LongFunction<Words> source) {
@@ -109,7 +109,7 @@ public final class SkipListMap extends SkipListNumbers {
 
     private boolean bytesKeys = true;
     private boolean bytesValues = true;
-    private long budget = Geometry.MAX_BUDGET;
+    private long budget = SkipListGeometry.MAX_BUDGET;
 
     private Builder() {}
 
@@ -142,12 +142,12 @@ public final class SkipListMap extends SkipListNumbers {
      * @throws IllegalArgumentException if it is out of range
      */
     public Builder budget(long bytes) {
-      if (bytes < Geometry.MIN_BUDGET || bytes > Geometry.MAX_BUDGET) {
+      if (bytes < SkipListGeometry.MIN_BUDGET || bytes > SkipListGeometry.MAX_BUDGET) {
         throw new IllegalArgumentException(
             "The budget of a skip list is from "
-                + Geometry.MIN_BUDGET
+                + SkipListGeometry.MIN_BUDGET
                 + " to "
-                + Geometry.MAX_BUDGET
+                + SkipListGeometry.MAX_BUDGET
                 + " bytes: "
                 + bytes);
       }
@@ -162,7 +162,7 @@ public final class SkipListMap extends SkipListNumbers {
      * @throws FullException if the system has no memory for the first slab
      */
     public SkipListMap build() {
-      return new SkipListMap(Geometry.of(budget), bytesKeys, bytesValues, null);
+      return new SkipListMap(SkipListGeometry.of(budget), bytesKeys, bytesValues, null);
     }
   }
 
@@ -176,7 +176,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if the key is too long, or not of 8 bytes where it must be
    */
   public long get(MemorySegment key, MemorySegment target) {
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       op.oldTarget = Objects.requireNonNull(target, "target");
@@ -186,7 +186,7 @@ public final class SkipListMap extends SkipListNumbers {
     }
   }
 
-  private long told(Op op, MemorySegment target) {
+  private long told(SkipListOp op, MemorySegment target) {
     if (hasByteValues()) {
       return op.oldBytes;
     }
@@ -204,7 +204,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if the key is too long, or not of 8 bytes where it must be
    */
   public boolean contains(MemorySegment key) {
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       return read(op);
@@ -217,8 +217,8 @@ public final class SkipListMap extends SkipListNumbers {
       MemorySegment key,
       @Nullable MemorySegment value,
       @Nullable MemorySegment expected,
-      Updates.Kind kind) {
-    Op op = begin();
+      SkipListUpdates.Kind kind) {
+    SkipListOp op = begin();
     try {
       key(op, key);
       if (value != null) {
@@ -234,8 +234,11 @@ public final class SkipListMap extends SkipListNumbers {
   }
 
   private long updateAndTell(
-      MemorySegment key, @Nullable MemorySegment value, MemorySegment old, Updates.Kind kind) {
-    Op op = begin();
+      MemorySegment key,
+      @Nullable MemorySegment value,
+      MemorySegment old,
+      SkipListUpdates.Kind kind) {
+    SkipListOp op = begin();
     try {
       key(op, key);
       if (value != null) {
@@ -259,7 +262,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if key or value have a wrong size
    */
   public void put(MemorySegment key, MemorySegment value) {
-    update(key, Objects.requireNonNull(value, "value"), null, Updates.Kind.PUT);
+    update(key, Objects.requireNonNull(value, "value"), null, SkipListUpdates.Kind.PUT);
   }
 
   /**
@@ -274,7 +277,8 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if key or value have a wrong size
    */
   public long getAndPut(MemorySegment key, MemorySegment value, MemorySegment old) {
-    return updateAndTell(key, Objects.requireNonNull(value, "value"), old, Updates.Kind.PUT);
+    return updateAndTell(
+        key, Objects.requireNonNull(value, "value"), old, SkipListUpdates.Kind.PUT);
   }
 
   /**
@@ -287,7 +291,8 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if key or value have a wrong size
    */
   public boolean putIfAbsent(MemorySegment key, MemorySegment value) {
-    return update(key, Objects.requireNonNull(value, "value"), null, Updates.Kind.PUT_IF_ABSENT);
+    return update(
+        key, Objects.requireNonNull(value, "value"), null, SkipListUpdates.Kind.PUT_IF_ABSENT);
   }
 
   /**
@@ -300,7 +305,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if key or value have a wrong size
    */
   public boolean replace(MemorySegment key, MemorySegment value) {
-    return update(key, Objects.requireNonNull(value, "value"), null, Updates.Kind.REPLACE);
+    return update(key, Objects.requireNonNull(value, "value"), null, SkipListUpdates.Kind.REPLACE);
   }
 
   /**
@@ -318,7 +323,7 @@ public final class SkipListMap extends SkipListNumbers {
         key,
         Objects.requireNonNull(value, "value"),
         Objects.requireNonNull(expected, "expected"),
-        Updates.Kind.REPLACE_IF_EQUAL);
+        SkipListUpdates.Kind.REPLACE_IF_EQUAL);
   }
 
   /**
@@ -329,7 +334,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if the key has a wrong size
    */
   public boolean remove(MemorySegment key) {
-    return update(key, null, null, Updates.Kind.REMOVE);
+    return update(key, null, null, SkipListUpdates.Kind.REMOVE);
   }
 
   /**
@@ -342,7 +347,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if the key has a wrong size
    */
   public long getAndRemove(MemorySegment key, MemorySegment old) {
-    return updateAndTell(key, null, old, Updates.Kind.REMOVE);
+    return updateAndTell(key, null, old, SkipListUpdates.Kind.REMOVE);
   }
 
   /**
@@ -355,7 +360,10 @@ public final class SkipListMap extends SkipListNumbers {
    */
   public boolean removeIf(MemorySegment key, MemorySegment expected) {
     return update(
-        key, null, Objects.requireNonNull(expected, "expected"), Updates.Kind.REMOVE_IF_EQUAL);
+        key,
+        null,
+        Objects.requireNonNull(expected, "expected"),
+        SkipListUpdates.Kind.REMOVE_IF_EQUAL);
   }
 
   /** Computes a value from the one that is there. */
@@ -383,7 +391,7 @@ public final class SkipListMap extends SkipListNumbers {
    */
   public boolean compute(MemorySegment key, ValueFunction function) {
     Objects.requireNonNull(function, "function");
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       op.wantsOld = true;
@@ -393,19 +401,19 @@ public final class SkipListMap extends SkipListNumbers {
             MemorySegment value = function.apply(old);
             o.newBytes = value;
             if (value == null) {
-              return Updates.DROP;
+              return SkipListUpdates.DROP;
             }
             value(o, value);
-            return Updates.STORE;
+            return SkipListUpdates.STORE;
           };
-      update(op, Updates.Kind.COMPUTE);
+      update(op, SkipListUpdates.Kind.COMPUTE);
       return op.newBytes != null;
     } finally {
       end(op);
     }
   }
 
-  MemorySegment old(Op op) {
+  MemorySegment old(SkipListOp op) {
     if (hasByteValues()) {
       return op.scratch.asSlice(0, op.oldBytes).asReadOnly();
     }
@@ -430,8 +438,10 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if a codec gives other sizes
    */
   public <K, V> ConcurrentNavigableMap<K, V> asMap(KeyCodec<K> keys, ValueCodec<V> values) {
-    return new TypedView<>(
-        new Typed<>(this, keys, values), new Bounds<>(null, false, null, false), false);
+    return new SkipListView<>(
+        new SkipListTyped<>(this, keys, values),
+        new SkipListRange<>(null, false, null, false),
+        false);
   }
 
   /**

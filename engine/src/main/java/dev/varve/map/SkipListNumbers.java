@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
 
   SkipListNumbers(
-      Geometry geometry,
+      SkipListGeometry geometry,
       boolean bytesKeys,
       boolean bytesValues,
       @Nullable LongFunction<Words> source) {
@@ -48,7 +48,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys are not numbers
    */
   public boolean contains(long key) {
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       return read(op);
@@ -57,9 +57,9 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
     }
   }
 
-  private boolean update(long key, long value, long expected, Updates.Kind kind) {
+  private boolean update(long key, long value, long expected, SkipListUpdates.Kind kind) {
     checkValues(false);
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       op.newNumber = value;
@@ -70,9 +70,9 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
     }
   }
 
-  private long updateAndTell(long key, long value, long ifAbsent, Updates.Kind kind) {
+  private long updateAndTell(long key, long value, long ifAbsent, SkipListUpdates.Kind kind) {
     checkValues(false);
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       op.newNumber = value;
@@ -92,7 +92,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys or values are not numbers
    */
   public void put(long key, long value) {
-    update(key, value, 0, Updates.Kind.PUT);
+    update(key, value, 0, SkipListUpdates.Kind.PUT);
   }
 
   /**
@@ -106,7 +106,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys or values are not numbers
    */
   public long getAndPut(long key, long value, long ifAbsent) {
-    return updateAndTell(key, value, ifAbsent, Updates.Kind.PUT);
+    return updateAndTell(key, value, ifAbsent, SkipListUpdates.Kind.PUT);
   }
 
   /**
@@ -119,7 +119,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean putIfAbsent(long key, long value) {
-    return update(key, value, 0, Updates.Kind.PUT_IF_ABSENT);
+    return update(key, value, 0, SkipListUpdates.Kind.PUT_IF_ABSENT);
   }
 
   /**
@@ -132,7 +132,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean replace(long key, long value) {
-    return update(key, value, 0, Updates.Kind.REPLACE);
+    return update(key, value, 0, SkipListUpdates.Kind.REPLACE);
   }
 
   /**
@@ -146,7 +146,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean replaceIf(long key, long expected, long value) {
-    return update(key, value, expected, Updates.Kind.REPLACE_IF_EQUAL);
+    return update(key, value, expected, SkipListUpdates.Kind.REPLACE_IF_EQUAL);
   }
 
   /**
@@ -157,10 +157,10 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys are not numbers
    */
   public boolean remove(long key) {
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
-      return update(op, Updates.Kind.REMOVE);
+      return update(op, SkipListUpdates.Kind.REMOVE);
     } finally {
       end(op);
     }
@@ -175,7 +175,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys or values are not numbers
    */
   public long getAndRemove(long key, long ifAbsent) {
-    return updateAndTell(key, 0, ifAbsent, Updates.Kind.REMOVE);
+    return updateAndTell(key, 0, ifAbsent, SkipListUpdates.Kind.REMOVE);
   }
 
   /**
@@ -187,7 +187,7 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    * @throws IllegalArgumentException if keys or values are not numbers
    */
   public boolean removeIf(long key, long expected) {
-    return update(key, 0, expected, Updates.Kind.REMOVE_IF_EQUAL);
+    return update(key, 0, expected, SkipListUpdates.Kind.REMOVE_IF_EQUAL);
   }
 
   /**
@@ -201,11 +201,11 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
    */
   public long addAndGet(long key, long delta) {
     checkValues(false);
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       op.expectedNumber = delta;
-      update(op, Updates.Kind.ADD);
+      update(op, SkipListUpdates.Kind.ADD);
       return op.newNumber;
     } finally {
       end(op);
@@ -225,15 +225,15 @@ abstract sealed class SkipListNumbers extends SkipListCore permits SkipListMap {
   public long merge(long key, long value, LongBinaryOperator function) {
     checkValues(false);
     Objects.requireNonNull(function, "function");
-    Op op = begin();
+    SkipListOp op = begin();
     try {
       key(op, key);
       op.remapping =
           o -> {
             o.newNumber = o.found ? function.applyAsLong(o.oldNumber, value) : value;
-            return Updates.STORE;
+            return SkipListUpdates.STORE;
           };
-      update(op, Updates.Kind.COMPUTE);
+      update(op, SkipListUpdates.Kind.COMPUTE);
       return op.newNumber;
     } finally {
       end(op);

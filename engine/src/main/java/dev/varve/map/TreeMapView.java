@@ -302,13 +302,9 @@ final class TreeMapView<K, V> extends AbstractMap<K, V> implements NavigableMap<
     return new TreeMapIterator<>(typed, range, forward == ascending, element);
   }
 
-  Iterator<K> keyIterator(boolean forward) {
-    return iterator(forward, typed::key);
-  }
-
   @Override
   public NavigableSet<K> keySet() {
-    return new TreeMapKeys<>(this);
+    return new ViewKeys<>(this, forward -> iterator(forward, typed::key));
   }
 
   @Override

@@ -10,8 +10,8 @@ final class Lists {
   private Lists() {}
 
   /** Slabs of 16 KiB, pages of 4 KiB. */
-  static Geometry tiny(int maxEntries) {
-    return new Geometry(10, 256, maxEntries, 2, 1L << 30, true);
+  static SkipListGeometry tiny(int maxEntries) {
+    return new SkipListGeometry(10, 256, maxEntries, 2, 1L << 30, true);
   }
 
   static Words array(long words) {
@@ -19,25 +19,25 @@ final class Lists {
   }
 
   static SkipList longs(int maxEntries) {
-    return new SkipList(tiny(maxEntries), false, false, Lists::array, new Ops());
+    return new SkipList(tiny(maxEntries), false, false, Lists::array, new SkipListOps());
   }
 
   static boolean put(SkipList list, long key, long value) {
-    Op op = list.take();
+    SkipListOp op = list.take();
     op.key(key);
     op.heals = true;
     op.newNumber = value;
-    list.updates.update(op, 0, Updates.Kind.PUT);
+    list.updates.update(op, 0, SkipListUpdates.Kind.PUT);
     boolean found = op.found;
     list.give(op);
     return found;
   }
 
   static boolean remove(SkipList list, long key) {
-    Op op = list.take();
+    SkipListOp op = list.take();
     op.key(key);
     op.heals = true;
-    boolean done = list.updates.update(op, 0, Updates.Kind.REMOVE);
+    boolean done = list.updates.update(op, 0, SkipListUpdates.Kind.REMOVE);
     list.give(op);
     return done;
   }

@@ -55,16 +55,18 @@ final class Validator {
   private void useCell(long value) {
     int ref = (int) value;
     int keyBytes = list.cells.keyBytesOf(value);
-    int left = Cells.wordsOf(keyBytes) + Cells.wordsOf(Cells.totalBytes(value) - keyBytes);
+    int left =
+        SkipListCells.wordsOf(keyBytes)
+            + SkipListCells.wordsOf(SkipListCells.totalBytes(value) - keyBytes);
     do {
-      use(SizeClass.ofWords(1 + Math.min(left, SizeClass.MAX_WORDS - 1)), ref);
-      left -= SizeClass.MAX_WORDS - 1;
+      use(SkipListSizeClass.ofWords(1 + Math.min(left, SkipListSizeClass.MAX_WORDS - 1)), ref);
+      left -= SkipListSizeClass.MAX_WORDS - 1;
       ref = (int) list.space.words(ref).getPlain(list.space.at(ref));
     } while (left > 0);
   }
 
   private void walk() {
-    Op op = new Op(list);
+    SkipListOp op = new SkipListOp(list);
     if (list.bytesKeys) {
       useCell(list.leastCell);
     }
@@ -97,7 +99,7 @@ final class Validator {
     }
     assertThat(list.entries.sum()).as("size").isEqualTo(entries);
     assertThat(list.nodes.sum()).as("nodes").isEqualTo(nodes);
-    for (int c = 0; c < SizeClass.COUNT; c++) {
+    for (int c = 0; c < SkipListSizeClass.COUNT; c++) {
       int sizeClass = c;
       list.space.forEachFree(c, ref -> use(sizeClass, ref));
       assertThat((long) used.getOrDefault(c, Set.of()).size())
@@ -108,28 +110,29 @@ final class Validator {
 
   private List<Long> walkLevel(long first, int level, Map<Long, Long> hints) {
     List<Long> links = new ArrayList<>();
-    Op op = new Op(list);
-    Op high = new Op(list);
+    SkipListOp op = new SkipListOp(list);
+    SkipListOp high = new SkipListOp(list);
     long link = first;
     while (link != 0) {
       assertThat(op.load(link)).as("node lives").isTrue();
-      assertThat(Handle.isFrozen(op.word)).as("frozen").isFalse();
+      assertThat(SkipListHandle.isFrozen(op.word)).as("frozen").isFalse();
       assertThat(op.level).isEqualTo(level);
       assertThat(op.count).isBetween(0, list.geometry.maxEntries());
       nodes++;
-      use(SizeClass.HANDLE, Handle.id(link));
-      use(Image.sizeClass(op.room), op.image);
+      use(SkipListSizeClass.HANDLE, SkipListHandle.id(link));
+      use(SkipListImage.sizeClass(op.room), op.image);
       if (link == first) {
-        assertThat(op.frame(Image.LOW)).isZero();
-        assertThat(op.frame(Image.LOW_CELL)).isEqualTo(list.leastCell);
+        assertThat(op.frame(SkipListImage.LOW)).isZero();
+        assertThat(op.frame(SkipListImage.LOW_CELL)).isEqualTo(list.leastCell);
       } else {
-        assertThat(op.frame(Image.LOW)).isEqualTo(high.key);
-        assertThat(compare(high, op, op.frame(Image.LOW), op.frame(Image.LOW_CELL))).isZero();
+        assertThat(op.frame(SkipListImage.LOW)).isEqualTo(high.key);
+        assertThat(compare(high, op, op.frame(SkipListImage.LOW), op.frame(SkipListImage.LOW_CELL)))
+            .isZero();
         if (list.bytesKeys) {
-          useCell(op.frame(Image.LOW_CELL));
+          useCell(op.frame(SkipListImage.LOW_CELL));
         }
       }
-      Op last = new Op(list);
+      SkipListOp last = new SkipListOp(list);
       assertThat(last.keyOfLow(op)).isTrue();
       for (int i = 0; i < op.count; i++) {
         long key = op.keyAt(i);
@@ -142,10 +145,15 @@ final class Validator {
         }
         if (level > 0) {
           long child = list.isInline(level) ? value : list.cells.number(op, value);
-          Op node = new Op(list);
+          SkipListOp node = new SkipListOp(list);
           if (node.load(child)) {
             assertThat(node.level).isEqualTo(level - 1);
-            assertThat(compare(last, node, node.frame(Image.LOW), node.frame(Image.LOW_CELL)))
+            assertThat(
+                    compare(
+                        last,
+                        node,
+                        node.frame(SkipListImage.LOW),
+                        node.frame(SkipListImage.LOW_CELL)))
                 .as("hint is the low bound")
                 .isZero();
           }
@@ -155,8 +163,9 @@ final class Validator {
         }
       }
       if (op.next != 0) {
-        assertThat(high.key(op, op.frame(Image.HIGH), op.frame(Image.HIGH_CELL))).isTrue();
-        assertThat(compare(last, op, high.key, op.frame(Image.HIGH_CELL))).isNegative();
+        assertThat(high.key(op, op.frame(SkipListImage.HIGH), op.frame(SkipListImage.HIGH_CELL)))
+            .isTrue();
+        assertThat(compare(last, op, high.key, op.frame(SkipListImage.HIGH_CELL))).isNegative();
       }
       links.add(link);
       link = op.next;
@@ -164,7 +173,7 @@ final class Validator {
     return links;
   }
 
-  private int compare(Op with, Op op, long key, long cell) {
+  private int compare(SkipListOp with, SkipListOp op, long key, long cell) {
     int order = Long.compareUnsigned(with.key, key);
     return order != 0 || !list.bytesKeys
         ? order

@@ -10,11 +10,11 @@ import org.jspecify.annotations.Nullable;
  * chain of ops, one the helper of the other; if all their images are still current after the answer
  * was read, then it was the answer at that moment.
  */
-final class Navigation {
+final class SkipListNavigation {
 
   private final SkipList list;
 
-  Navigation(SkipList list) {
+  SkipListNavigation(SkipList list) {
     this.list = list;
   }
 
@@ -26,16 +26,16 @@ final class Navigation {
    * @return the op, of op's chain, whose slot the entry is in, to be read and then checked by
    *     {@link #stands}; or null if there is none
    */
-  @Nullable Op ceiling(Op op, boolean higher) {
+  @Nullable SkipListOp ceiling(SkipListOp op, boolean higher) {
     while (true) {
       list.findLive(op);
       int slot = higher && op.found ? op.slot + 1 : op.slot;
-      Op last = op;
+      SkipListOp last = op;
       boolean whole = true;
       while (whole && slot >= last.count && last.next != 0) {
-        Op right = last.helper();
+        SkipListOp right = last.helper();
         whole = right.load(last.next);
-        if (whole && Handle.isFrozen(right.word)) {
+        if (whole && SkipListHandle.isFrozen(right.word)) {
           list.merges.help(right.helper(), last.next);
           whole = false;
         }
@@ -60,22 +60,22 @@ final class Navigation {
    * @param op with the key
    * @return as {@link #ceiling}
    */
-  @Nullable Op floor(Op op) {
+  @Nullable SkipListOp floor(SkipListOp op) {
     if (op.isBelowAll()) {
       return null;
     }
     while (true) {
       list.findLive(op);
       int slot = op.found ? op.slot : op.slot - 1;
-      Op last = op;
+      SkipListOp last = op;
       boolean whole = true;
       while (whole && slot < 0 && last.link != list.first) {
-        Op left = last.helper();
+        SkipListOp left = last.helper();
         whole = left.keyOfLow(last);
         if (whole) {
           left.below = true;
           list.find(left, 0);
-          if (Handle.isFrozen(left.word)) {
+          if (SkipListHandle.isFrozen(left.word)) {
             list.merges.help(left.helper(), left.link);
             whole = false;
           }
@@ -96,8 +96,8 @@ final class Navigation {
   }
 
   /** Whether all images from op to the last one of its chain are current. */
-  boolean stands(Op op, Op last) {
-    Op each = op;
+  boolean stands(SkipListOp op, SkipListOp last) {
+    SkipListOp each = op;
     while (each != last) {
       if (!each.still()) {
         return false;
@@ -115,7 +115,7 @@ final class Navigation {
    * @param cursor where the entry is read to
    * @return whether there was one
    */
-  boolean poll(Op op, boolean last, SkipListCursor cursor) {
+  boolean poll(SkipListOp op, boolean last, SkipListCursor cursor) {
     while (true) {
       op.keyOfLeast();
       op.above = last;
@@ -124,14 +124,14 @@ final class Navigation {
         op.slot = last ? op.count - 1 : 0;
         op.found = true;
         op.value = op.valueAt(op.slot);
-        if (cursor.read(op) && list.updates.apply(op, 0, Updates.DROP)) {
+        if (cursor.read(op) && list.updates.apply(op, 0, SkipListUpdates.DROP)) {
           return true;
         }
       } else if (!last && op.next != 0) {
         list.merges.absorb(op.helper(), op.link);
       } else if (op.link == list.first) {
         return false;
-      } else if (op.swap(Handle.frozen(op.word))) {
+      } else if (op.swap(SkipListHandle.frozen(op.word))) {
         list.merges.help(op.helper(), op.link);
       }
     }

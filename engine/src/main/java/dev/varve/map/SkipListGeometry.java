@@ -6,13 +6,13 @@ package dev.varve.map;
  *
  * @param slabShift the units of 16 bytes in a slab, as a power of two
  * @param pageUnits the units in a page, which has blocks of one class; a power of two, at least
- *     {@link SizeClass#MAX_UNITS}
+ *     {@link SkipListSizeClass#MAX_UNITS}
  * @param maxEntries the entries in a full node, at least 3
  * @param stripes free lists of each class, a power of two
  * @param budget the most bytes of slabs
  * @param poison whether freed blocks are overwritten and checked
  */
-record Geometry(
+record SkipListGeometry(
     int slabShift, int pageUnits, int maxEntries, int stripes, long budget, boolean poison) {
 
   /** Bytes in a unit. */
@@ -36,14 +36,14 @@ record Geometry(
   private static final int RESERVED_PAGES = 8;
 
   /** The sizes for a budget: slabs of 128 KiB to 2 MiB, at least eight in the budget. */
-  static Geometry of(long budget) {
+  static SkipListGeometry of(long budget) {
     int shift = MAX_SLAB_SHIFT;
     while (shift > MIN_SLAB_SHIFT && (long) UNIT_BYTES << (shift + 3) > budget) {
       shift--;
     }
     int processors = Math.max(1, Runtime.getRuntime().availableProcessors());
     int stripes = Math.min(MAX_STRIPES, Integer.highestOneBit(processors));
-    return new Geometry(
+    return new SkipListGeometry(
         shift, PAGE_UNITS, MAX_ENTRIES, stripes, budget, Boolean.getBoolean("varve.memory.poison"));
   }
 

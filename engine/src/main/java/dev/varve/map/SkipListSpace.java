@@ -23,13 +23,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Memory ordering: {@link #free} fences before it writes to the block, so that a reader who sees
  * any of its writes, fences and looks at the handle again finds it changed.
  */
-final class Space {
+final class SkipListSpace {
 
   private static final VarHandle SLABS;
 
   static {
     try {
-      SLABS = MethodHandles.lookup().findVarHandle(Space.class, "slabs", Words[].class);
+      SLABS = MethodHandles.lookup().findVarHandle(SkipListSpace.class, "slabs", Words[].class);
     } catch (ReflectiveOperationException e) {
       throw new ExceptionInInitializerError(e);
     }
@@ -49,9 +49,9 @@ final class Space {
   private static final int FREE_PAGES = LINE;
   private static final int ROOT = 2 * LINE;
   private static final int CARVES = 3 * LINE;
-  private static final int HEADS = CARVES + SizeClass.COUNT * LINE;
+  private static final int HEADS = CARVES + SkipListSizeClass.COUNT * LINE;
 
-  private final Geometry geometry;
+  private final SkipListGeometry geometry;
   private final LongFunction<Words> source;
   private final Words control;
   private final int slabShift;
@@ -67,12 +67,12 @@ final class Space {
    * @param geometry its sizes
    * @param source gives zeroed words, as many as asked for
    */
-  Space(Geometry geometry, LongFunction<Words> source) {
+  SkipListSpace(SkipListGeometry geometry, LongFunction<Words> source) {
     this.geometry = geometry;
     this.source = source;
     this.slabShift = geometry.slabShift();
     this.unitMask = (1 << slabShift) - 1;
-    this.control = source.apply(HEADS + (long) geometry.stripes() * SizeClass.COUNT * LINE);
+    this.control = source.apply(HEADS + (long) geometry.stripes() * SkipListSizeClass.COUNT * LINE);
     control.setRelease(NEXT_PAGE, 1); // the first page would have the reference 0
     grow(0);
   }
@@ -103,7 +103,7 @@ final class Space {
 
   /** The bytes of all pages that are cut into blocks. */
   long carvedBytes() {
-    return control.getOpaque(NEXT_PAGE) * geometry.pageUnits() * Geometry.UNIT_BYTES;
+    return control.getOpaque(NEXT_PAGE) * geometry.pageUnits() * SkipListGeometry.UNIT_BYTES;
   }
 
   /**
@@ -116,9 +116,9 @@ final class Space {
   int allocate(int sizeClass, boolean urgent) {
     int stripe = stripe();
     for (int i = 0; i < geometry.stripes(); i++) {
-      int ref = pop(head(stripe ^ i, sizeClass), sizeClass == SizeClass.HANDLE ? 1 : 0);
+      int ref = pop(head(stripe ^ i, sizeClass), sizeClass == SkipListSizeClass.HANDLE ? 1 : 0);
       if (ref != 0) {
-        if (geometry.poison() && sizeClass != SizeClass.HANDLE) {
+        if (geometry.poison() && sizeClass != SkipListSizeClass.HANDLE) {
           checkPoison(ref, sizeClass);
         }
         return ref;
@@ -143,8 +143,8 @@ final class Space {
 
   /** Gives back a handle, which gets its next life. */
   void freeHandle(int id) {
-    long life = (Handle.life(words(id).getPlain(at(id) + 1)) + 1) & LOW;
-    push(head(stripe(), SizeClass.HANDLE), id, 1, life << 32);
+    long life = (SkipListHandle.life(words(id).getPlain(at(id) + 1)) + 1) & LOW;
+    push(head(stripe(), SkipListSizeClass.HANDLE), id, 1, life << 32);
   }
 
   /** How many blocks of a class were cut, and are not left in its page. */
@@ -159,7 +159,7 @@ final class Space {
       int ref = (int) control.getAcquire(head(stripe, sizeClass));
       while (ref != 0) {
         action.accept(ref);
-        ref = (int) words(ref).getPlain(at(ref) + (sizeClass == SizeClass.HANDLE ? 1 : 0));
+        ref = (int) words(ref).getPlain(at(ref) + (sizeClass == SkipListSizeClass.HANDLE ? 1 : 0));
       }
     }
   }
@@ -169,7 +169,7 @@ final class Space {
   }
 
   private static int head(int stripe, int sizeClass) {
-    return HEADS + (stripe * SizeClass.COUNT + sizeClass) * LINE;
+    return HEADS + (stripe * SkipListSizeClass.COUNT + sizeClass) * LINE;
   }
 
   private int pop(int head, int linkWord) {
@@ -200,7 +200,7 @@ final class Space {
 
   /** Cuts a block from the class's page, or from a new one. */
   private int carve(int sizeClass, boolean urgent) {
-    int units = SizeClass.units(sizeClass);
+    int units = SkipListSizeClass.units(sizeClass);
     int cell = CARVES + sizeClass * LINE;
     while (true) {
       long seen = control.getAcquire(cell); // blocks left:32 | next block:32
@@ -266,7 +266,7 @@ final class Space {
   private void poison(int ref, int sizeClass) {
     Words words = words(ref);
     long at = at(ref);
-    for (int i = 1; i < SizeClass.words(sizeClass); i++) {
+    for (int i = 1; i < SkipListSizeClass.words(sizeClass); i++) {
       words.setOpaque(at + i, POISON);
     }
   }
@@ -274,7 +274,7 @@ final class Space {
   private void checkPoison(int ref, int sizeClass) {
     Words words = words(ref);
     long at = at(ref);
-    for (int i = 1; i < SizeClass.words(sizeClass); i++) {
+    for (int i = 1; i < SkipListSizeClass.words(sizeClass); i++) {
       long word = words.getPlain(at + i);
       if (word != POISON) {
         throw new IllegalStateException(

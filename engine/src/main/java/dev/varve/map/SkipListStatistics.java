@@ -10,5 +10,5 @@ package dev.varve.map;
  * @param usedBytes bytes that were cut from slabs, in use or free for reuse
  * @param heldBytes bytes of slabs taken from the system
  */
-public record MapStatistics(
+public record SkipListStatistics(
     long entries, long nodes, long entryBytes, long usedBytes, long heldBytes) {}

@@ -13,14 +13,14 @@ package dev.varve.map;
  * <p>Word 0 changes by compare-and-set (or, to no node, by its only owner), one version up each
  * time, also from life to life. So two equal words are the same image with nothing in between.
  */
-final class Handle {
+final class SkipListHandle {
 
   private static final int LIFE_SHIFT = 32;
   private static final long REF_MASK = 0xFFFF_FFFFL;
   private static final long FROZEN = 1L << 32;
   private static final long VERSION = 1L << 33;
 
-  private Handle() {}
+  private SkipListHandle() {}
 
   static long life(long word1) {
     return word1 >>> LIFE_SHIFT;

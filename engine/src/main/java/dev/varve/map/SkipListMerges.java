@@ -7,11 +7,11 @@ import dev.varve.FullException;
  * Takes a node over into its left neighbour, in steps that any thread can go on with: freeze the
  * right one, swap the left one's image for one of both, end the right one.
  */
-final class Merges {
+final class SkipListMerges {
 
   private final SkipList list;
 
-  Merges(SkipList list) {
+  SkipListMerges(SkipList list) {
     this.list = list;
   }
 
@@ -20,8 +20,8 @@ final class Merges {
    *
    * @throws FullException if the system has no memory; whoever comes to the right one merges it
    */
-  void absorb(Op op, long link) {
-    if (!op.load(link) || op.next == 0 || Handle.isFrozen(op.word)) {
+  void absorb(SkipListOp op, long link) {
+    if (!op.load(link) || op.next == 0 || SkipListHandle.isFrozen(op.word)) {
       return;
     }
     int count = op.count;
@@ -29,7 +29,8 @@ final class Merges {
     if (!op.load(right)) {
       return;
     }
-    if (Handle.isFrozen(op.word) || (fits(count, op.count) && op.swap(Handle.frozen(op.word)))) {
+    if (SkipListHandle.isFrozen(op.word)
+        || (fits(count, op.count) && op.swap(SkipListHandle.frozen(op.word)))) {
       help(op, right);
     }
   }
@@ -46,15 +47,15 @@ final class Merges {
    * @param link of the node
    * @throws FullException if the system has no memory
    */
-  void help(Op op, long link) {
-    Op left = op.helper();
-    while (op.load(link) && Handle.isFrozen(op.word)) {
+  void help(SkipListOp op, long link) {
+    SkipListOp left = op.helper();
+    while (op.load(link) && SkipListHandle.isFrozen(op.word)) {
       if (!left.keyOfLow(op)) {
         continue;
       }
       left.below = true;
       list.find(left, op.level);
-      if (Handle.isFrozen(left.word)) {
+      if (SkipListHandle.isFrozen(left.word)) {
         help(left.helper(), left.link);
       } else if (left.next != link) {
         // It stood frozen at a moment when it was nobody's neighbour: it was taken over. Who did so
@@ -73,20 +74,20 @@ final class Merges {
     }
   }
 
-  private boolean merge(Op left, Op right, long link) {
+  private boolean merge(SkipListOp left, SkipListOp right, long link) {
     int image = list.newImage(left.level, left.count + right.count, true);
     if (image == 0) {
       throw list.updates.full();
     }
-    Builder to = left.builder.on(list.space, image);
+    SkipListImageBuilder to = left.builder.on(list.space, image);
     to.copyFrame(left);
     to.copy(left, 0, left.count, 0);
     to.copy(right, 0, right.count, left.count);
-    to.frame(Image.NEXT, right.frame(Image.NEXT));
-    to.frame(Image.HIGH, right.frame(Image.HIGH));
-    to.frame(Image.HIGH_CELL, right.frame(Image.HIGH_CELL));
-    long fence = right.frame(Image.LOW_CELL);
-    if (!right.still() || !left.swap(Handle.next(left.word, image))) {
+    to.frame(SkipListImage.NEXT, right.frame(SkipListImage.NEXT));
+    to.frame(SkipListImage.HIGH, right.frame(SkipListImage.HIGH));
+    to.frame(SkipListImage.HIGH_CELL, right.frame(SkipListImage.HIGH_CELL));
+    long fence = right.frame(SkipListImage.LOW_CELL);
+    if (!right.still() || !left.swap(SkipListHandle.next(left.word, image))) {
       list.freeImage(image);
       return false;
     }
@@ -96,14 +97,14 @@ final class Merges {
     if (list.bytesKeys) {
       list.updates.freeCell(fence);
     }
-    Op helper = left.helper();
+    SkipListOp helper = left.helper();
     helper.key(left);
     list.hints.take(helper, link, left.level + 1);
     return true;
   }
 
   /** Moves what a frozen node has into a new one, because its neighbour has grown. */
-  private boolean renew(Op left, Op right, long link) {
+  private boolean renew(SkipListOp left, SkipListOp right, long link) {
     long node = list.newNode(true);
     int image = list.newImage(left.level, left.count, true);
     int moved = list.newImage(right.level, right.count, true);
@@ -111,20 +112,20 @@ final class Merges {
       list.updates.undo(node, image, moved, 0);
       throw list.updates.full();
     }
-    Builder toLeft = left.builder.on(list.space, image);
-    Builder toRight = left.otherBuilder.on(list.space, moved);
+    SkipListImageBuilder toLeft = left.builder.on(list.space, image);
+    SkipListImageBuilder toRight = left.otherBuilder.on(list.space, moved);
     toLeft.copyFrame(left);
     toRight.copyFrame(right);
     toLeft.copy(left, 0, left.count, 0);
     toRight.copy(right, 0, right.count, 0);
-    toLeft.frame(Image.NEXT, node);
-    toRight.frame(Image.SELF, node);
+    toLeft.frame(SkipListImage.NEXT, node);
+    toRight.frame(SkipListImage.SELF, node);
     if (!right.still()) {
       list.updates.undo(node, image, moved, 0);
       return false;
     }
     list.publish(node, moved);
-    if (!left.swap(Handle.next(left.word, image))) {
+    if (!left.swap(SkipListHandle.next(left.word, image))) {
       list.retract(node);
       list.freeImage(image);
       return false;

@@ -7,16 +7,16 @@ import dev.varve.FullException;
  * The entries of the levels above 0, which say where to look. They follow what happens below, and
  * an operation has long taken effect when it comes here: nothing that fails here makes it fail.
  */
-final class Hints {
+final class SkipListHints {
 
   private final SkipList list;
 
-  Hints(SkipList list) {
+  SkipListHints(SkipList list) {
     this.list = list;
   }
 
   /** Announces a node in a level, which is made if it does not exist. */
-  void post(Op op, long link, int level) {
+  void post(SkipListOp op, long link, int level) {
     try {
       if (op.load(link) && op.keyOfLow(op)) {
         put(op, link, level);
@@ -26,23 +26,23 @@ final class Hints {
     }
   }
 
-  private void put(Op op, long link, int level) {
+  private void put(SkipListOp op, long link, int level) {
     if (!growTo(op.helper(), level)) {
       return;
     }
     op.newNumber = link;
     op.newBytes = null;
-    if (list.updates.update(op, level, Updates.Kind.POST) && !list.isAlive(link)) {
+    if (list.updates.update(op, level, SkipListUpdates.Kind.POST) && !list.isAlive(link)) {
       take(op, link, level);
     }
   }
 
   /** Removes the hint of a node that is gone, at op's key. */
-  void take(Op op, long link, int level) {
+  void take(SkipListOp op, long link, int level) {
     try {
       if (levelOfRoot(op.helper()) >= level) {
         op.expectedNumber = link;
-        list.updates.update(op, level, Updates.Kind.REMOVE_IF_EQUAL);
+        list.updates.update(op, level, SkipListUpdates.Kind.REMOVE_IF_EQUAL);
       }
     } catch (FullException e) {
       // As above: who comes by looks to the left.
@@ -50,7 +50,7 @@ final class Hints {
   }
 
   /** Repairs what a writer met on its way. */
-  void heal(Op op) {
+  void heal(SkipListOp op) {
     long missing = op.missingLink;
     long dead = op.deadLink;
     op.missingLink = 0;
@@ -59,13 +59,13 @@ final class Hints {
       post(op.helper(), missing, op.missingLevel);
     }
     if (dead != 0) {
-      Op helper = op.helper();
+      SkipListOp helper = op.helper();
       helper.key(op.deadKey);
       take(helper, dead, op.deadLevel);
     }
   }
 
-  private int levelOfRoot(Op op) {
+  private int levelOfRoot(SkipListOp op) {
     while (!op.load(list.root())) {
       // The root's node lives as long as the map; only another image was caught.
     }
@@ -73,7 +73,7 @@ final class Hints {
   }
 
   /** Puts a level on top if needed; its first node has a hint of the one that was the root. */
-  private boolean growTo(Op op, int level) {
+  private boolean growTo(SkipListOp op, int level) {
     while (levelOfRoot(op) < level) {
       long below = op.link;
       long node = list.newNode(true);
@@ -85,12 +85,12 @@ final class Hints {
       if (node == 0 || image == 0 || value == 0) {
         return false;
       }
-      Builder to = op.builder.on(list.space, image);
+      SkipListImageBuilder to = op.builder.on(list.space, image);
       to.copyFrame(op);
-      to.frame(Image.SELF, node);
-      to.frame(Image.NEXT, 0);
-      to.frame(Image.LOW, 0);
-      to.frame(Image.LOW_CELL, list.leastCell);
+      to.frame(SkipListImage.SELF, node);
+      to.frame(SkipListImage.NEXT, 0);
+      to.frame(SkipListImage.LOW, 0);
+      to.frame(SkipListImage.LOW_CELL, list.leastCell);
       to.set(0, 0, value);
       list.publish(node, image);
       if (!list.growRoot(below, node)) {

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * @param high where it ends, or null for no bound
  * @param withHigh whether the bound is within
  */
-record Bounds<K>(@Nullable K low, boolean withLow, @Nullable K high, boolean withHigh) {
+record SkipListRange<K>(@Nullable K low, boolean withLow, @Nullable K high, boolean withHigh) {
 
   boolean isAll() {
     return low == null && high == null;
@@ -39,7 +39,7 @@ record Bounds<K>(@Nullable K low, boolean withLow, @Nullable K high, boolean wit
   }
 
   /** A range within this one. */
-  Bounds<K> within(Bounds<K> other, Comparator<? super K> order) {
+  SkipListRange<K> within(SkipListRange<K> other, Comparator<? super K> order) {
     if (other.low != null && other.high != null && order.compare(other.low, other.high) > 0) {
       throw new IllegalArgumentException(
           "The range begins at " + other.low + ", after its end " + other.high);
@@ -52,7 +52,7 @@ record Bounds<K>(@Nullable K low, boolean withLow, @Nullable K high, boolean wit
     if (other.high != null) {
       checkBound(other.high, other.withHigh, order);
     }
-    return new Bounds<>(
+    return new SkipListRange<>(
         newLow,
         other.low == null ? withLow : other.withLow,
         newHigh,

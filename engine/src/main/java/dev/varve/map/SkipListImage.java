@@ -15,7 +15,7 @@ package dev.varve.map;
  * 8 + room   values, likewise
  * </pre>
  */
-final class Image {
+final class SkipListImage {
 
   static final int SELF = 0;
   static final int META = 1;
@@ -32,7 +32,7 @@ final class Image {
   private static final int LEVEL_SHIFT = 32;
   private static final int FIELD = 0xFFFF;
 
-  private Image() {}
+  private SkipListImage() {}
 
   static int count(long meta) {
     return (int) meta & FIELD;
@@ -56,12 +56,12 @@ final class Image {
    */
   static int sizeClass(int entries) {
     int words = KEYS + 2 * entries;
-    return SizeClass.ofWords(words <= 16 ? 16 : words <= 32 ? 32 : (words + 31) & ~31);
+    return SkipListSizeClass.ofWords(words <= 16 ? 16 : words <= 32 ? 32 : (words + 31) & ~31);
   }
 
   /** How many entries a block of a class has room for. */
   static int roomOf(int sizeClass) {
-    return (SizeClass.words(sizeClass) - KEYS) / 2;
+    return (SkipListSizeClass.words(sizeClass) - KEYS) / 2;
   }
 
   /** Where a key is, from the image's first word. */

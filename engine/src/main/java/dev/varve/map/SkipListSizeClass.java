@@ -2,12 +2,12 @@
 package dev.varve.map;
 
 /**
- * The sizes that blocks of a {@link Space} have, in units of 16 bytes.
+ * The sizes that blocks of a {@link SkipListSpace} have, in units of 16 bytes.
  *
  * <p>Class 0 is for handles alone, whose pages are never used for anything else. The others go up
  * in steps of 16 bytes to 128, of 64 to 1024, and then four to a doubling up to 4096.
  */
-final class SizeClass {
+final class SkipListSizeClass {
 
   /** The class of handles. */
   static final int HANDLE = 0;
@@ -48,7 +48,7 @@ final class SizeClass {
     }
   }
 
-  private SizeClass() {}
+  private SkipListSizeClass() {}
 
   /** The class of the smallest blocks of at least so many words, at most {@link #MAX_WORDS}. */
   static int ofWords(int words) {

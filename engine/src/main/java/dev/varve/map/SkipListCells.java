@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * out. Readers follow a reference only after the image that it stands in was found current, so that
  * it is within bounds; what they read there counts only if the image is current still.
  */
-final class Cells {
+final class SkipListCells {
 
   /** The longest key: 2048 bytes, which is within the first cell. */
   static final int MAX_KEY_BYTES = 2048;
@@ -27,12 +27,12 @@ final class Cells {
   /** The longest value: 1 GiB. */
   static final int MAX_VALUE_BYTES = 1 << 30;
 
-  private static final int DATA_WORDS = SizeClass.MAX_WORDS - 1;
+  private static final int DATA_WORDS = SkipListSizeClass.MAX_WORDS - 1;
   private static final long LOW = 0xFFFF_FFFFL;
 
-  private final Space space;
+  private final SkipListSpace space;
 
-  Cells(Space space) {
+  SkipListCells(SkipListSpace space) {
     this.space = space;
   }
 
@@ -117,7 +117,7 @@ final class Cells {
   }
 
   private static int sizeClass(int dataWords) {
-    return SizeClass.ofWords(1 + Math.min(dataWords, DATA_WORDS));
+    return SkipListSizeClass.ofWords(1 + Math.min(dataWords, DATA_WORDS));
   }
 
   private static long word(MemorySegment value, long offset) {
@@ -194,7 +194,7 @@ final class Cells {
   }
 
   /** The number that is an entry's value; anything if the op's image is not current any more. */
-  long number(Op op, long value) {
+  long number(SkipListOp op, long value) {
     int ref = (int) value;
     int keyBytes = keyBytesOf(value);
     return op.still() ? space.words(ref).getPlain(space.at(ref) + 1 + wordsOf(keyBytes)) : 0;
@@ -208,7 +208,7 @@ final class Cells {
    * @param target where to, from its start; nothing is copied if it is too small
    * @return the bytes of the value, or -1 if the image is not current any more
    */
-  int copyValue(Op op, long value, MemorySegment target) {
+  int copyValue(SkipListOp op, long value, MemorySegment target) {
     int keyBytes = keyBytesOf(value);
     int bytes = totalBytes(value) - keyBytes;
     if (!op.still()) {
@@ -254,7 +254,7 @@ final class Cells {
    * @param expected the value
    * @return 1 for yes, 0 for no, or -1 if the image is not current any more
    */
-  int valueEquals(Op op, long value, MemorySegment expected) {
+  int valueEquals(SkipListOp op, long value, MemorySegment expected) {
     int keyBytes = keyBytesOf(value);
     int bytes = totalBytes(value) - keyBytes;
     if (!op.still()) {

@@ -4,13 +4,13 @@ package dev.varve.map;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
-/** Ops at rest, so that operations allocate nothing: a few for any number of threads. */
-final class Ops {
+/** Operations at rest, so that operations allocate nothing: a few for any number of threads. */
+final class SkipListOps {
 
   private static final int PLACES = 16;
   private static final int LINE_SHIFT = 4;
 
-  private final AtomicReferenceArray<@Nullable Op> places =
+  private final AtomicReferenceArray<@Nullable SkipListOp> places =
       new AtomicReferenceArray<>(PLACES << LINE_SHIFT);
 
   private static int place() {
@@ -18,10 +18,10 @@ final class Ops {
   }
 
   /** Takes one, or makes one if the thread's place is empty. */
-  Op take(SkipList list) {
-    Op op = places.getAndSet(place(), null);
+  SkipListOp take(SkipList list) {
+    SkipListOp op = places.getAndSet(place(), null);
     if (op == null) {
-      return new Op(list);
+      return new SkipListOp(list);
     }
     if (op.list != list) {
       op.bind(list);
@@ -31,7 +31,7 @@ final class Ops {
   }
 
   /** Gives one back. */
-  void give(Op op) {
+  void give(SkipListOp op) {
     op.forget();
     places.setRelease(place(), op);
   }

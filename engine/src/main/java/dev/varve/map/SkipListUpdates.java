@@ -9,7 +9,7 @@ import java.util.Objects;
  * The changes of one entry: find the node, decide on the old value, build the next image, swap the
  * handle. The swap is where the change takes effect; if it fails, somebody else's succeeded.
  */
-final class Updates {
+final class SkipListUpdates {
 
   /** What {@link #update} does. */
   enum Kind {
@@ -36,7 +36,7 @@ final class Updates {
 
   private final SkipList list;
 
-  Updates(SkipList list) {
+  SkipListUpdates(SkipList list) {
     this.list = list;
   }
 
@@ -46,10 +46,10 @@ final class Updates {
    * @return whether anything changed; the old value is in op
    * @throws FullException if the budget is used up; nothing has changed
    */
-  boolean update(Op op, int level, Kind kind) {
+  boolean update(SkipListOp op, int level, Kind kind) {
     while (true) {
       list.find(op, level);
-      if (Handle.isFrozen(op.word)) {
+      if (SkipListHandle.isFrozen(op.word)) {
         list.merges.help(op.helper(), op.link);
         continue;
       }
@@ -73,7 +73,7 @@ final class Updates {
    *
    * @return whether there is one; then its value is in op's old fields as far as wanted
    */
-  boolean read(Op op) {
+  boolean read(SkipListOp op) {
     do {
       list.findLive(op);
     } while (!readOld(op, 0));
@@ -81,7 +81,7 @@ final class Updates {
   }
 
   /** Reads the old value into op as far as wanted; false if the image has changed. */
-  private boolean readOld(Op op, int level) {
+  private boolean readOld(SkipListOp op, int level) {
     op.oldBytes = -1;
     if (!op.found) {
       return true;
@@ -97,7 +97,8 @@ final class Updates {
     if (op.wantsOld) {
       op.oldBytes = list.cells.copyValue(op, op.value, op.scratch);
       if (op.oldBytes > op.scratch.byteSize()) {
-        op.scratch = MemorySegment.ofArray(new long[Math.max(16, Cells.wordsOf(op.oldBytes))]);
+        op.scratch =
+            MemorySegment.ofArray(new long[Math.max(16, SkipListCells.wordsOf(op.oldBytes))]);
         op.oldBytes = list.cells.copyValue(op, op.value, op.scratch);
       }
       return op.oldBytes >= 0;
@@ -109,7 +110,7 @@ final class Updates {
     return op.oldBytes >= 0;
   }
 
-  private int decide(Op op, int level, Kind kind) {
+  private int decide(SkipListOp op, int level, Kind kind) {
     boolean found = op.found;
     return switch (kind) {
       case PUT -> STORE;
@@ -132,7 +133,7 @@ final class Updates {
   }
 
   /** The action if the value is the expected one, KEEP if not, -1 if the image has changed. */
-  private int ifEqual(Op op, int level, int action) {
+  private int ifEqual(SkipListOp op, int level, int action) {
     if (level > 0 || !list.bytesValues) {
       return op.oldNumber == op.expectedNumber ? action : KEEP;
     }
@@ -141,7 +142,7 @@ final class Updates {
   }
 
   /** Builds and swaps; false if the image has changed. */
-  boolean apply(Op op, int level, int action) {
+  boolean apply(SkipListOp op, int level, int action) {
     boolean urgent = action == DROP || level > 0;
     long value = action == STORE ? newValue(op, level, urgent) : 0;
     int count = op.count + (action == DROP ? -1 : op.found ? 0 : 1);
@@ -173,7 +174,7 @@ final class Updates {
   }
 
   /** What is left to do after the change has taken effect. */
-  private void finish(Op op, int level, int action, long right) {
+  private void finish(SkipListOp op, int level, int action, long right) {
     list.freeImage(op.image);
     if (op.found && !list.isInline(level)) {
       freeCell(op.value);
@@ -192,7 +193,7 @@ final class Updates {
     }
   }
 
-  private void absorb(Op op) {
+  private void absorb(SkipListOp op) {
     try {
       list.merges.absorb(op.helper(), op.link);
     } catch (FullException e) {
@@ -204,7 +205,7 @@ final class Updates {
     return count <= list.geometry.maxEntries() / 4;
   }
 
-  private long newValue(Op op, int level, boolean urgent) {
+  private long newValue(SkipListOp op, int level, boolean urgent) {
     if (list.isInline(level)) {
       return op.newNumber;
     }
@@ -218,12 +219,12 @@ final class Updates {
     if (value == 0) {
       throw full();
     }
-    list.cellBytes.add(Cells.totalBytes(value));
+    list.cellBytes.add(SkipListCells.totalBytes(value));
     return value;
   }
 
   void freeCell(long value) {
-    list.cellBytes.add(-Cells.totalBytes(value));
+    list.cellBytes.add(-SkipListCells.totalBytes(value));
     list.cells.free(value);
   }
 
@@ -237,12 +238,12 @@ final class Updates {
   }
 
   /** The same node with one entry more, less, or changed. */
-  private boolean rebuild(Op op, int action, int count, long value, boolean urgent) {
+  private boolean rebuild(SkipListOp op, int action, int count, long value, boolean urgent) {
     int image = list.newImage(op.level, count, urgent);
     if (image == 0) {
       throw full();
     }
-    Builder to = op.builder.on(list.space, image);
+    SkipListImageBuilder to = op.builder.on(list.space, image);
     to.copyFrame(op);
     to.copy(op, 0, op.slot, 0);
     int behind = op.found ? op.slot + 1 : op.slot;
@@ -251,7 +252,7 @@ final class Updates {
       to.set(target++, op.key, value);
     }
     to.copy(op, behind, op.count, target);
-    if (!op.swap(Handle.next(op.word, image))) {
+    if (!op.swap(SkipListHandle.next(op.word, image))) {
       list.freeImage(image);
       return false;
     }
@@ -263,7 +264,7 @@ final class Updates {
    *
    * @return the link of the new node, or 0 if the image has changed
    */
-  private long split(Op op, int level, long value, boolean urgent) {
+  private long split(SkipListOp op, int level, long value, boolean urgent) {
     int all = op.count + 1;
     // Entries put in ascending order leave full nodes behind.
     int leftCount = op.next == 0 && op.slot == op.count ? op.count : (all + 1) / 2;
@@ -276,27 +277,28 @@ final class Updates {
       if (rightLink == 0 || left == 0 || right == 0) {
         throw full();
       }
-      Builder toLeft = op.builder.on(list.space, left);
-      Builder toRight = op.otherBuilder.on(list.space, right);
+      SkipListImageBuilder toLeft = op.builder.on(list.space, left);
+      SkipListImageBuilder toRight = op.otherBuilder.on(list.space, right);
       copyWith(op, value, 0, leftCount, toLeft);
       copyWith(op, value, leftCount, all, toRight);
       toLeft.copyFrame(op);
       toRight.copyFrame(op);
-      long low = toRight.words.getPlain(toRight.at + Image.KEYS);
+      long low = toRight.words.getPlain(toRight.at + SkipListImage.KEYS);
       if (list.bytesKeys) {
-        fence = fenceOf(op, toRight.words.getPlain(toRight.at + Image.value(toRight.room, 0)));
+        fence =
+            fenceOf(op, toRight.words.getPlain(toRight.at + SkipListImage.value(toRight.room, 0)));
         if (fence == 0) {
           return 0;
         }
       }
-      toRight.frame(Image.SELF, rightLink);
-      toRight.frame(Image.LOW, low);
-      toRight.frame(Image.LOW_CELL, fence);
-      toLeft.frame(Image.NEXT, rightLink);
-      toLeft.frame(Image.HIGH, low);
-      toLeft.frame(Image.HIGH_CELL, fence);
+      toRight.frame(SkipListImage.SELF, rightLink);
+      toRight.frame(SkipListImage.LOW, low);
+      toRight.frame(SkipListImage.LOW_CELL, fence);
+      toLeft.frame(SkipListImage.NEXT, rightLink);
+      toLeft.frame(SkipListImage.HIGH, low);
+      toLeft.frame(SkipListImage.HIGH_CELL, fence);
       list.publish(rightLink, right);
-      done = op.swap(Handle.next(op.word, left));
+      done = op.swap(SkipListHandle.next(op.word, left));
       if (!done) {
         list.retract(rightLink);
         rightLink = 0;
@@ -312,7 +314,7 @@ final class Updates {
 
   void undo(long node, int left, int right, long fence) {
     if (node != 0) {
-      list.space.freeHandle(Handle.id(node));
+      list.space.freeHandle(SkipListHandle.id(node));
     }
     if (left != 0) {
       list.freeImage(left);
@@ -326,8 +328,8 @@ final class Updates {
   }
 
   /** A cell with the key of an entry, new or of op's image; 0 if that has changed. */
-  private long fenceOf(Op op, long value) {
-    Op helper = op.helper();
+  private long fenceOf(SkipListOp op, long value) {
+    SkipListOp helper = op.helper();
     if (!helper.key(op, 0, value)) {
       return 0;
     }
@@ -335,12 +337,13 @@ final class Updates {
     if (fence == 0) {
       throw full();
     }
-    list.cellBytes.add(Cells.totalBytes(fence));
+    list.cellBytes.add(SkipListCells.totalBytes(fence));
     return fence;
   }
 
   /** Copies entries from..to of op's image as they are with the new one at its slot. */
-  private static void copyWith(Op op, long value, int from, int to, Builder target) {
+  private static void copyWith(
+      SkipListOp op, long value, int from, int to, SkipListImageBuilder target) {
     int slot = op.slot;
     target.copy(op, Math.min(from, slot), Math.min(to, slot), 0);
     if (from <= slot && slot < to) {

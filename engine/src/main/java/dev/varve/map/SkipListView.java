@@ -11,17 +11,18 @@ import java.util.NoSuchElementException;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ConcurrentNavigableMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /** The map as the JDK knows it: all of it or a range, in either direction. */
-final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavigableMap<K, V> {
+final class SkipListView<K, V> extends AbstractMap<K, V> implements ConcurrentNavigableMap<K, V> {
 
-  private final Typed<K, V> typed;
-  private final Bounds<K> bounds;
+  private final SkipListTyped<K, V> typed;
+  private final SkipListRange<K> bounds;
   private final boolean descending;
   private final Comparator<K> ascendingOrder;
 
-  TypedView(Typed<K, V> typed, Bounds<K> bounds, boolean descending) {
+  SkipListView(SkipListTyped<K, V> typed, SkipListRange<K> bounds, boolean descending) {
     this.typed = typed;
     this.bounds = bounds;
     this.descending = descending;
@@ -91,20 +92,30 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
 
     @Override
     public V setValue(V value) {
-      TypedView.this.put(getKey(), value);
+      SkipListView.this.put(getKey(), value);
       return super.setValue(value);
     }
   }
 
-  /** What a loop over the view goes through. */
-  final class Entries implements Iterator<Map.Entry<K, V>> {
+  /** What a loop over the view goes through, one ahead of what it has returned. */
+  private final class Iteration<T> implements Iterator<T> {
 
     private final SkipListCursor cursor = typed.map.cursor();
-    private Map.@Nullable Entry<K, V> next;
+    private final boolean up;
+    private final Function<SkipListCursor, T> element;
+    private @Nullable T next;
+    private @Nullable K nextKey;
     private @Nullable K last;
 
-    Entries() {
-      next = seek(cursor, null, false, true) ? new MetEntry(cursor) : null;
+    Iteration(boolean forward, Function<SkipListCursor, T> element) {
+      this.up = forward != descending;
+      this.element = element;
+      keep(seek(cursor, null, false, forward));
+    }
+
+    private void keep(boolean found) {
+      nextKey = found ? typed.key(cursor) : null;
+      next = nextKey != null && isIn(nextKey) ? element.apply(cursor) : null;
     }
 
     @Override
@@ -113,15 +124,14 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
     }
 
     @Override
-    public Map.Entry<K, V> next() {
-      Map.Entry<K, V> entry = next;
-      if (entry == null) {
+    public T next() {
+      T result = next;
+      if (result == null) {
         throw new NoSuchElementException("The view has no further entry");
       }
-      last = entry.getKey();
-      boolean more = descending ? cursor.previous() : cursor.next();
-      next = more && isIn(typed.key(cursor)) ? new MetEntry(cursor) : null;
-      return entry;
+      last = nextKey;
+      keep(up ? cursor.next() : cursor.previous());
+      return result;
     }
 
     @Override
@@ -130,7 +140,7 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
         throw new IllegalStateException(
             "There is no entry to remove before next() or after remove()");
       }
-      TypedView.this.remove(last);
+      SkipListView.this.remove(last);
       last = null;
     }
   }
@@ -159,20 +169,20 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
   @Override
   public @Nullable V put(K key, V value) {
     Objects.requireNonNull(value, "value");
-    return typed.update(checked(key), value, Updates.Kind.PUT);
+    return typed.update(checked(key), value, SkipListUpdates.Kind.PUT);
   }
 
   @Override
   public @Nullable V putIfAbsent(K key, V value) {
     Objects.requireNonNull(value, "value");
-    return typed.update(checked(key), value, Updates.Kind.PUT_IF_ABSENT);
+    return typed.update(checked(key), value, SkipListUpdates.Kind.PUT_IF_ABSENT);
   }
 
   @Override
   @SuppressWarnings("unchecked") // as in get
   public @Nullable V remove(Object key) {
     K typedKey = (K) Objects.requireNonNull(key, "key");
-    return isIn(typedKey) ? typed.update(typedKey, null, Updates.Kind.REMOVE) : null;
+    return isIn(typedKey) ? typed.update(typedKey, null, SkipListUpdates.Kind.REMOVE) : null;
   }
 
   @Override
@@ -181,20 +191,20 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
     K typedKey = (K) Objects.requireNonNull(key, "key");
     return value != null
         && isIn(typedKey)
-        && typed.updateIf(typedKey, (V) value, null, Updates.Kind.REMOVE_IF_EQUAL);
+        && typed.updateIf(typedKey, (V) value, null, SkipListUpdates.Kind.REMOVE_IF_EQUAL);
   }
 
   @Override
   public boolean replace(K key, V expected, V value) {
     Objects.requireNonNull(expected, "expected");
     Objects.requireNonNull(value, "value");
-    return typed.updateIf(checked(key), expected, value, Updates.Kind.REPLACE_IF_EQUAL);
+    return typed.updateIf(checked(key), expected, value, SkipListUpdates.Kind.REPLACE_IF_EQUAL);
   }
 
   @Override
   public @Nullable V replace(K key, V value) {
     Objects.requireNonNull(value, "value");
-    return typed.update(checked(key), value, Updates.Kind.REPLACE);
+    return typed.update(checked(key), value, SkipListUpdates.Kind.REPLACE);
   }
 
   @Override
@@ -203,7 +213,7 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
       return (int) Math.min(Integer.MAX_VALUE, typed.map.size());
     }
     int size = 0;
-    for (Iterator<Map.Entry<K, V>> all = new Entries(); all.hasNext(); all.next()) {
+    for (Iterator<K> all = new Iteration<>(true, typed::key); all.hasNext(); all.next()) {
       size++;
     }
     return size;
@@ -219,7 +229,7 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
     if (bounds.isAll()) {
       typed.map.clear();
     } else {
-      for (Entries all = new Entries(); all.hasNext(); ) {
+      for (Iterator<K> all = new Iteration<>(true, typed::key); all.hasNext(); ) {
         all.next();
         all.remove();
       }
@@ -231,22 +241,22 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
     return new AbstractSet<>() {
       @Override
       public Iterator<Map.Entry<K, V>> iterator() {
-        return new Entries();
+        return new Iteration<>(true, MetEntry::new);
       }
 
       @Override
       public int size() {
-        return TypedView.this.size();
+        return SkipListView.this.size();
       }
 
       @Override
       public boolean isEmpty() {
-        return TypedView.this.isEmpty();
+        return SkipListView.this.isEmpty();
       }
 
       @Override
       public void clear() {
-        TypedView.this.clear();
+        SkipListView.this.clear();
       }
 
       @Override
@@ -261,14 +271,14 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
       public boolean remove(Object o) {
         return o instanceof Map.Entry<?, ?> entry
             && entry.getKey() != null
-            && TypedView.this.remove(entry.getKey(), entry.getValue());
+            && SkipListView.this.remove(entry.getKey(), entry.getValue());
       }
     };
   }
 
   @Override
   public NavigableSet<K> keySet() {
-    return new TypedKeys<>(this);
+    return new ViewKeys<>(this, forward -> new Iteration<>(forward, typed::key));
   }
 
   @Override
@@ -381,7 +391,7 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
       if (key == null) {
         return null;
       }
-      V value = typed.update(key, null, Updates.Kind.REMOVE);
+      V value = typed.update(key, null, SkipListUpdates.Kind.REMOVE);
       if (value != null) {
         return new SimpleImmutableEntry<>(key, value);
       }
@@ -390,16 +400,16 @@ final class TypedView<K, V> extends AbstractMap<K, V> implements ConcurrentNavig
 
   @Override
   public ConcurrentNavigableMap<K, V> descendingMap() {
-    return new TypedView<>(typed, bounds, !descending);
+    return new SkipListView<>(typed, bounds, !descending);
   }
 
-  private TypedView<K, V> range(
+  private SkipListView<K, V> range(
       @Nullable K from, boolean withFrom, @Nullable K to, boolean withTo) {
-    Bounds<K> within =
+    SkipListRange<K> within =
         descending
-            ? new Bounds<>(to, withTo, from, withFrom)
-            : new Bounds<>(from, withFrom, to, withTo);
-    return new TypedView<>(typed, bounds.within(within, ascendingOrder), descending);
+            ? new SkipListRange<>(to, withTo, from, withFrom)
+            : new SkipListRange<>(from, withFrom, to, withTo);
+    return new SkipListView<>(typed, bounds.within(within, ascendingOrder), descending);
   }
 
   @Override

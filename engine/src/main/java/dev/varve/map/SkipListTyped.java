@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /** A skip list map with codecs on it: single operations by typed keys and values. */
-final class Typed<K, V> {
+final class SkipListTyped<K, V> {
 
   final SkipListMap map;
   final KeyCodec<K> keys;
@@ -24,7 +24,7 @@ final class Typed<K, V> {
   /** One cursor at rest. */
   private final AtomicReference<@Nullable SkipListCursor> rest = new AtomicReference<>();
 
-  Typed(SkipListMap map, KeyCodec<K> keys, ValueCodec<V> values) {
+  SkipListTyped(SkipListMap map, KeyCodec<K> keys, ValueCodec<V> values) {
     this.map = map;
     this.keys = Objects.requireNonNull(keys, "keys");
     this.values = Objects.requireNonNull(values, "values");
@@ -50,7 +50,7 @@ final class Typed<K, V> {
     return bytes.asSlice(0, values.encode(value, bytes, 0));
   }
 
-  private void key(Op op, K key) {
+  private void key(SkipListOp op, K key) {
     Objects.requireNonNull(key, "key");
     if (longKeys != null) {
       op.key(longKeys.toLong(key));
@@ -59,7 +59,7 @@ final class Typed<K, V> {
     }
   }
 
-  private void value(Op op, V value) {
+  private void value(SkipListOp op, V value) {
     if (longValues != null) {
       op.newNumber = longValues.toLong(value);
     } else {
@@ -67,7 +67,7 @@ final class Typed<K, V> {
     }
   }
 
-  private void expected(Op op, V value) {
+  private void expected(SkipListOp op, V value) {
     if (longValues != null) {
       op.expectedNumber = longValues.toLong(value);
     } else {
@@ -75,7 +75,7 @@ final class Typed<K, V> {
     }
   }
 
-  private @Nullable V old(Op op) {
+  private @Nullable V old(SkipListOp op) {
     if (!op.found) {
       return null;
     }
@@ -87,7 +87,7 @@ final class Typed<K, V> {
   }
 
   @Nullable V get(K key) {
-    Op op = map.begin();
+    SkipListOp op = map.begin();
     try {
       key(op, key);
       op.wantsOld = true;
@@ -99,8 +99,8 @@ final class Typed<K, V> {
   }
 
   /** Puts or removes, and returns the old value. */
-  @Nullable V update(K key, @Nullable V value, Updates.Kind kind) {
-    Op op = map.begin();
+  @Nullable V update(K key, @Nullable V value, SkipListUpdates.Kind kind) {
+    SkipListOp op = map.begin();
     try {
       key(op, key);
       if (value != null) {
@@ -115,8 +115,8 @@ final class Typed<K, V> {
   }
 
   /** Puts or removes if there is an expected value; tells whether there was. */
-  boolean updateIf(K key, V expected, @Nullable V value, Updates.Kind kind) {
-    Op op = map.begin();
+  boolean updateIf(K key, V expected, @Nullable V value, SkipListUpdates.Kind kind) {
+    SkipListOp op = map.begin();
     try {
       key(op, key);
       expected(op, expected);

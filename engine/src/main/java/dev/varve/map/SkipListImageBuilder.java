@@ -4,21 +4,21 @@ package dev.varve.map;
 import dev.varve.memory.Words;
 
 /** An image in the making; reused, so that it is no garbage. */
-final class Builder {
+final class SkipListImageBuilder {
 
   Words words;
   long at;
   int room;
 
-  Builder(Words none) {
+  SkipListImageBuilder(Words none) {
     words = none;
   }
 
   /** Begins with a block whose meta word is written. */
-  Builder on(Space space, int image) {
+  SkipListImageBuilder on(SkipListSpace space, int image) {
     words = space.words(image);
     at = space.at(image);
-    room = Image.room(words.getPlain(at + Image.META));
+    room = SkipListImage.room(words.getPlain(at + SkipListImage.META));
     return this;
   }
 
@@ -27,25 +27,25 @@ final class Builder {
   }
 
   /** Copies all of the frame but the meta word. */
-  void copyFrame(Op from) {
-    frame(Image.SELF, from.frame(Image.SELF));
-    for (int i = Image.NEXT; i <= Image.HIGH_CELL; i++) {
+  void copyFrame(SkipListOp from) {
+    frame(SkipListImage.SELF, from.frame(SkipListImage.SELF));
+    for (int i = SkipListImage.NEXT; i <= SkipListImage.HIGH_CELL; i++) {
       frame(i, from.frame(i));
     }
   }
 
   void set(int index, long key, long value) {
-    words.setPlain(at + Image.key(index), key);
-    words.setPlain(at + Image.value(room, index), value);
+    words.setPlain(at + SkipListImage.key(index), key);
+    words.setPlain(at + SkipListImage.value(room, index), value);
   }
 
   /** Copies entries from begin to end of an op's image to a place and behind. */
-  void copy(Op from, int begin, int end, int target) {
+  void copy(SkipListOp from, int begin, int end, int target) {
     for (int i = begin; i < end; i++) {
-      words.setPlain(at + Image.key(target + i - begin), from.keyAt(i));
+      words.setPlain(at + SkipListImage.key(target + i - begin), from.keyAt(i));
     }
     for (int i = begin; i < end; i++) {
-      words.setPlain(at + Image.value(room, target + i - begin), from.valueAt(i));
+      words.setPlain(at + SkipListImage.value(room, target + i - begin), from.valueAt(i));
     }
   }
 }

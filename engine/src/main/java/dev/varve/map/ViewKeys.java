@@ -9,28 +9,37 @@ import java.util.NavigableMap;
 import java.util.NavigableSet;
 import org.jspecify.annotations.Nullable;
 
-/** The keys of a view. */
-final class TreeMapKeys<K, V> extends AbstractSet<K> implements NavigableSet<K> {
+/** The keys of a map's view. */
+final class ViewKeys<K> extends AbstractSet<K> implements NavigableSet<K> {
 
-  private final TreeMapView<K, V> map;
+  /** Goes over the keys of a map without reading their values. */
+  interface Iterators<K> {
 
-  TreeMapKeys(TreeMapView<K, V> map) {
+    /** From the first key on, or back from the last one. */
+    Iterator<K> over(boolean forward);
+  }
+
+  private final NavigableMap<K, ?> map;
+  private final Iterators<K> iterators;
+
+  ViewKeys(NavigableMap<K, ?> map, Iterators<K> iterators) {
     this.map = map;
+    this.iterators = iterators;
   }
 
   @Override
-  public Comparator<? super K> comparator() {
+  public @Nullable Comparator<? super K> comparator() {
     return map.comparator();
   }
 
   @Override
   public Iterator<K> iterator() {
-    return map.keyIterator(true);
+    return iterators.over(true);
   }
 
   @Override
   public Iterator<K> descendingIterator() {
-    return map.keyIterator(false);
+    return iterators.over(false);
   }
 
   @Override
@@ -98,7 +107,7 @@ final class TreeMapKeys<K, V> extends AbstractSet<K> implements NavigableSet<K> 
     return keyOf(map.pollLastEntry());
   }
 
-  private static <K> @Nullable K keyOf(Map.@Nullable Entry<K, ?> entry) {
+  private @Nullable K keyOf(Map.@Nullable Entry<K, ?> entry) {
     return entry == null ? null : entry.getKey();
   }
 
@@ -107,23 +116,19 @@ final class TreeMapKeys<K, V> extends AbstractSet<K> implements NavigableSet<K> 
     return map.descendingMap().navigableKeySet();
   }
 
-  private static <K> NavigableSet<K> keys(NavigableMap<K, ?> map) {
-    return map.navigableKeySet();
-  }
-
   @Override
   public NavigableSet<K> subSet(K from, boolean fromInclusive, K to, boolean toInclusive) {
-    return keys(map.subMap(from, fromInclusive, to, toInclusive));
+    return map.subMap(from, fromInclusive, to, toInclusive).navigableKeySet();
   }
 
   @Override
   public NavigableSet<K> headSet(K to, boolean inclusive) {
-    return keys(map.headMap(to, inclusive));
+    return map.headMap(to, inclusive).navigableKeySet();
   }
 
   @Override
   public NavigableSet<K> tailSet(K from, boolean inclusive) {
-    return keys(map.tailMap(from, inclusive));
+    return map.tailMap(from, inclusive).navigableKeySet();
   }
 
   @Override

@@ -12,11 +12,11 @@ import org.jspecify.annotations.Nullable;
  * What one operation works with: the key that it looks for, the node where it is, and what it
  * changes. Reused, so that operations allocate nothing; used by one thread at a time.
  */
-final class Op {
+final class SkipListOp {
 
   SkipList list;
-  private Space space;
-  private @Nullable Op helper;
+  private SkipListSpace space;
+  private @Nullable SkipListOp helper;
 
   /** The 8-byte key, or the first 8 bytes of a byte string, as unsigned number. */
   long key;
@@ -47,9 +47,9 @@ final class Op {
   long next;
 
   /** What is built in its place, and beside. */
-  final Builder builder;
+  final SkipListImageBuilder builder;
 
-  final Builder otherBuilder;
+  final SkipListImageBuilder otherBuilder;
 
   /** The first entry not below the key, whether it has the key, and then its value word. */
   int slot;
@@ -79,7 +79,7 @@ final class Op {
   MemorySegment scratch = MemorySegment.NULL;
 
   /** The function of a compute. */
-  @Nullable Remapping remapping;
+  @Nullable SkipListRemapping remapping;
 
   /** What was seen on the way and needs repair, if this is a writer. */
   boolean heals;
@@ -97,14 +97,14 @@ final class Op {
     int bytes;
   }
 
-  Op(SkipList list) {
+  SkipListOp(SkipList list) {
     this.list = list;
     this.space = list.space;
-    this.keyWords = new long[list.bytesKeys ? Cells.wordsOf(64) : 0];
+    this.keyWords = new long[list.bytesKeys ? SkipListCells.wordsOf(64) : 0];
     this.block = space.words(1);
     this.handle = block;
-    this.builder = new Builder(block);
-    this.otherBuilder = new Builder(block);
+    this.builder = new SkipListImageBuilder(block);
+    this.otherBuilder = new SkipListImageBuilder(block);
   }
 
   /** Uses this in another generation of the same map; the keys stay. */
@@ -119,10 +119,10 @@ final class Op {
   }
 
   /** Another one for what this one has to do in between. */
-  Op helper() {
-    Op other = helper;
+  SkipListOp helper() {
+    SkipListOp other = helper;
     if (other == null) {
-      other = new Op(list);
+      other = new SkipListOp(list);
       helper = other;
     }
     other.heals = false;
@@ -141,7 +141,7 @@ final class Op {
   }
 
   /** The helper that the next step is in. */
-  Op nextInChain() {
+  SkipListOp nextInChain() {
     return Objects.requireNonNull(helper);
   }
 
@@ -156,7 +156,7 @@ final class Op {
   void key(MemorySegment bytes) {
     int size = (int) bytes.byteSize();
     reserve(size);
-    int words = Cells.wordsOf(size);
+    int words = SkipListCells.wordsOf(size);
     for (int i = 0; i < words; i++) {
       long offset = (long) i << 3;
       if (size - offset >= Long.BYTES) {
@@ -175,7 +175,7 @@ final class Op {
     above = false;
   }
 
-  void key(Op other) {
+  void key(SkipListOp other) {
     key(other.key, other.keyWords, other.keyBytes);
   }
 
@@ -199,7 +199,7 @@ final class Op {
     above = false;
     if (list.bytesKeys) {
       reserve(bytes);
-      System.arraycopy(words, 0, keyWords, 0, Cells.wordsOf(bytes));
+      System.arraycopy(words, 0, keyWords, 0, SkipListCells.wordsOf(bytes));
       keyBytes = bytes;
     }
   }
@@ -209,7 +209,7 @@ final class Op {
    *
    * @return whether that image was current
    */
-  boolean key(Op other, long newKey, long cell) {
+  boolean key(SkipListOp other, long newKey, long cell) {
     below = false;
     above = false;
     key = newKey;
@@ -227,22 +227,22 @@ final class Op {
   }
 
   /** Sets the low bound of another one's image as key. */
-  boolean keyOfLow(Op other) {
-    return key(other, other.frame(Image.LOW), other.frame(Image.LOW_CELL));
+  boolean keyOfLow(SkipListOp other) {
+    return key(other, other.frame(SkipListImage.LOW), other.frame(SkipListImage.LOW_CELL));
   }
 
   private void reserve(int bytes) {
-    if (keyWords.length < Cells.wordsOf(bytes)) {
-      keyWords = new long[Math.max(Cells.wordsOf(bytes), 2 * keyWords.length)];
+    if (keyWords.length < SkipListCells.wordsOf(bytes)) {
+      keyWords = new long[Math.max(SkipListCells.wordsOf(bytes), 2 * keyWords.length)];
     }
   }
 
   /** Keeps the key that another one looks for. */
-  void keepDead(Op other) {
+  void keepDead(SkipListOp other) {
     deadKey.key = other.key;
     deadKey.bytes = other.keyBytes;
     if (list.bytesKeys) {
-      int words = Cells.wordsOf(other.keyBytes);
+      int words = SkipListCells.wordsOf(other.keyBytes);
       if (deadKey.words.length < words) {
         deadKey.words = new long[words];
       }
@@ -258,25 +258,25 @@ final class Op {
    * @return whether the node lives
    */
   boolean load(long target) {
-    int id = Handle.id(target);
+    int id = SkipListHandle.id(target);
     handle = space.words(id);
     handleAt = space.at(id);
     while (true) {
       word = handle.getAcquire(handleAt);
-      image = Handle.image(word);
+      image = SkipListHandle.image(word);
       if (image == 0) {
         return false;
       }
       block = space.words(image);
       at = space.at(image);
-      boolean mine = block.getPlain(at + Image.SELF) == target;
-      long meta = block.getPlain(at + Image.META);
-      next = block.getPlain(at + Image.NEXT);
+      boolean mine = block.getPlain(at + SkipListImage.SELF) == target;
+      long meta = block.getPlain(at + SkipListImage.META);
+      next = block.getPlain(at + SkipListImage.NEXT);
       if (still()) {
         link = target;
-        level = Image.level(meta);
-        room = Image.room(meta);
-        count = Image.count(meta);
+        level = SkipListImage.level(meta);
+        room = SkipListImage.room(meta);
+        count = SkipListImage.count(meta);
         return mine;
       }
     }
@@ -284,14 +284,14 @@ final class Op {
 
   /** Loads a word of each line of a node's image, so that it is on its way when it is needed. */
   long touch(long target) {
-    int id = Handle.id(target);
-    int ahead = Handle.image(space.words(id).getOpaque(space.at(id)));
+    int id = SkipListHandle.id(target);
+    int ahead = SkipListHandle.image(space.words(id).getOpaque(space.at(id)));
     if (ahead == 0) {
       return 0;
     }
     Words words = space.words(ahead);
     long from = space.at(ahead);
-    long end = Math.min(words.size(), from + Image.key(2 * list.geometry.maxEntries()));
+    long end = Math.min(words.size(), from + SkipListImage.key(2 * list.geometry.maxEntries()));
     long sum = 0;
     for (long line = from; line < end; line += 8) {
       sum += words.getPlain(line);
@@ -315,10 +315,10 @@ final class Op {
   }
 
   long keyAt(int index) {
-    return block.getPlain(at + Image.key(index));
+    return block.getPlain(at + SkipListImage.key(index));
   }
 
   long valueAt(int index) {
-    return block.getPlain(at + Image.value(room, index));
+    return block.getPlain(at + SkipListImage.value(room, index));
   }
 }
