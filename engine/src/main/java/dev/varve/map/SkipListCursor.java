@@ -343,12 +343,8 @@ public final class SkipListCursor {
   private void copy() {
     count = place.count;
     next = place.next;
-    for (int i = 0; i < count; i++) {
-      keys[i] = place.keyAt(i);
-    }
-    for (int i = 0; i < count; i++) {
-      values[i] = place.valueAt(i);
-    }
+    place.block.copyTo(place.at + SkipListImage.KEYS, keys, count);
+    place.block.copyTo(place.at + SkipListImage.value(place.room, 0), values, count);
     if (next != 0) {
       touched = place.touch(next);
     }

@@ -18,8 +18,8 @@ record SkipListGeometry(
   /** Bytes in a unit. */
   static final int UNIT_BYTES = 16;
 
-  /** The most entries in a node: an image of 1024 bytes. */
-  static final int MAX_ENTRIES = 60;
+  /** The most entries in a node: an image of 2048 bytes. */
+  static final int MAX_ENTRIES = 124;
 
   /** The least budget: 1 MiB. */
   static final long MIN_BUDGET = 1 << 20;

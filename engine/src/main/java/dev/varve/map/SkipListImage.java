@@ -51,12 +51,12 @@ final class SkipListImage {
   }
 
   /**
-   * The class of blocks for so many entries: 128, 256, 512, 768 or 1024 bytes. Few, because nodes
-   * that grow all at once leave all their blocks of one class behind.
+   * The class of blocks for so many entries: 128, 256, 512, 1024, 1536 or 2048 bytes. Few, because
+   * nodes that grow all at once leave all their blocks of one class behind.
    */
   static int sizeClass(int entries) {
     int words = KEYS + 2 * entries;
-    return SkipListSizeClass.ofWords(words <= 16 ? 16 : words <= 32 ? 32 : (words + 31) & ~31);
+    return SkipListSizeClass.ofWords(words <= 16 ? 16 : words <= 32 ? 32 : (words + 63) & ~63);
   }
 
   /** How many entries a block of a class has room for. */

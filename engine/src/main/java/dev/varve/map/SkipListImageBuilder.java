@@ -41,11 +41,13 @@ final class SkipListImageBuilder {
 
   /** Copies entries from begin to end of an op's image to a place and behind. */
   void copy(SkipListOp from, int begin, int end, int target) {
-    for (int i = begin; i < end; i++) {
-      words.setPlain(at + SkipListImage.key(target + i - begin), from.keyAt(i));
-    }
-    for (int i = begin; i < end; i++) {
-      words.setPlain(at + SkipListImage.value(room, target + i - begin), from.valueAt(i));
-    }
+    int entries = end - begin;
+    from.block.copyTo(
+        from.at + SkipListImage.key(begin), words, at + SkipListImage.key(target), entries);
+    from.block.copyTo(
+        from.at + SkipListImage.value(from.room, begin),
+        words,
+        at + SkipListImage.value(room, target),
+        entries);
   }
 }

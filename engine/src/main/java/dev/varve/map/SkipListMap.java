@@ -34,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * <h2>How it works</h2>
  *
  * <p>It is a skip list whose towers are packed into blocks. Every level is a linked list of nodes
- * in key order; a node of level 0 holds up to 60 entries, sorted, and every level above holds one
+ * in key order; a node of level 0 holds up to 124 entries, sorted, and every level above holds one
  * entry for each node of the level below.
  *
  * <pre>

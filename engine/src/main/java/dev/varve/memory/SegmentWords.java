@@ -92,4 +92,22 @@ final class SegmentWords implements Words {
   public long getAndAdd(long index, long delta) {
     return (long) WORD.getAndAdd(segment, offset(index), delta);
   }
+
+  @Override
+  public void copyTo(long index, long[] target, int count) {
+    Objects.checkFromIndexSize(index, count, size);
+    MemorySegment.copy(segment, Layouts.LE_LONG, index << SHIFT, target, 0, count);
+  }
+
+  @Override
+  public void copyTo(long index, Words target, long targetIndex, int count) {
+    if (target instanceof SegmentWords other) {
+      Objects.checkFromIndexSize(index, count, size);
+      Objects.checkFromIndexSize(targetIndex, count, other.size);
+      MemorySegment.copy(
+          segment, index << SHIFT, other.segment, targetIndex << SHIFT, (long) count << SHIFT);
+    } else {
+      Words.super.copyTo(index, target, targetIndex, count);
+    }
+  }
 }

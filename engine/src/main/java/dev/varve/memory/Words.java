@@ -135,4 +135,32 @@ public interface Words {
    * @return the value before
    */
   long getAndAdd(long index, long delta);
+
+  /**
+   * Reads words as {@link #getPlain} does, in any order.
+   *
+   * @param index of the first word
+   * @param target where they go, from its start
+   * @param count how many, not more than the target has
+   */
+  default void copyTo(long index, long[] target, int count) {
+    for (int i = 0; i < count; i++) {
+      target[i] = getPlain(index + i);
+    }
+  }
+
+  /**
+   * Copies words to other ones, which it reads and writes as {@link #getPlain} and {@link
+   * #setPlain} do, in any order; the two must not overlap.
+   *
+   * @param index of the first word
+   * @param target where they go
+   * @param targetIndex of the first of them
+   * @param count how many
+   */
+  default void copyTo(long index, Words target, long targetIndex, int count) {
+    for (int i = 0; i < count; i++) {
+      target.setPlain(targetIndex + i, getPlain(index + i));
+    }
+  }
 }

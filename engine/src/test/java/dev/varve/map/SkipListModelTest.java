@@ -65,7 +65,7 @@ class SkipListModelTest {
   @ParameterizedTest
   @CsvSource({
     "false, false, 3", "false, true, 3", "true, false, 3", "true, true, 3",
-    "false, false, 60", "false, true, 60", "true, false, 60", "true, true, 60",
+    "false, false, 124", "false, true, 124", "true, false, 124", "true, true, 124",
     "true, true, 5"
   })
   void behavesAsATreeMap(boolean byteKeys, boolean byteValues, int maxEntries) {

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SkipListStructureTest {
 
   @ParameterizedTest
-  @ValueSource(ints = {3, 4, 7, 60})
+  @ValueSource(ints = {3, 4, 7, 124})
   void keepsItsInvariants(int maxEntries) {
     for (int seed = 0; seed < 8; seed++) {
       SkipList list = Lists.longs(maxEntries);
