@@ -27,7 +27,10 @@ import java.util.stream.LongStream;
 import org.h2.mvstore.Cursor;
 import org.h2.mvstore.MVMap;
 import org.h2.mvstore.MVStore;
+import org.h2.mvstore.WriteBuffer;
+import org.h2.mvstore.type.BasicDataType;
 import org.h2.mvstore.type.ByteArrayDataType;
+import org.h2.mvstore.type.DataType;
 import org.h2.mvstore.type.LongDataType;
 
 /** The ordered maps that are measured beside each other. */
@@ -76,7 +79,7 @@ public enum MapPeers {
           ? new Versions<>(
               LongDataType.INSTANCE, LongDataType.INSTANCE, MapPeer::mix, i -> i, value -> value)
           : new Versions<>(
-              ByteArrayDataType.INSTANCE,
+              new Bytes(),
               ByteArrayDataType.INSTANCE,
               MapPeers::key,
               MapPeers::value,
@@ -196,6 +199,35 @@ public enum MapPeers {
     }
   }
 
+  /** Byte strings in unsigned order, which H2 has none of. */
+  private static final class Bytes extends BasicDataType<byte[]> {
+
+    @Override
+    public int compare(byte[] a, byte[] b) {
+      return Arrays.compareUnsigned(a, b);
+    }
+
+    @Override
+    public int getMemory(byte[] bytes) {
+      return ByteArrayDataType.INSTANCE.getMemory(bytes);
+    }
+
+    @Override
+    public void write(WriteBuffer buffer, byte[] bytes) {
+      ByteArrayDataType.INSTANCE.write(buffer, bytes);
+    }
+
+    @Override
+    public byte[] read(ByteBuffer buffer) {
+      return ByteArrayDataType.INSTANCE.read(buffer);
+    }
+
+    @Override
+    public byte[][] createStorage(int size) {
+      return new byte[size][];
+    }
+  }
+
   private static final class Versions<K, V> implements MapPeer, Session {
 
     private final MVStore store = new MVStore.Builder().autoCommitDisabled().open();
@@ -205,8 +237,8 @@ public enum MapPeers {
     private final ToLongFunction<V> part;
 
     Versions(
-        org.h2.mvstore.type.DataType<K> keyType,
-        org.h2.mvstore.type.DataType<V> valueType,
+        DataType<K> keyType,
+        DataType<V> valueType,
         LongFunction<K> keys,
         LongFunction<V> values,
         ToLongFunction<V> part) {

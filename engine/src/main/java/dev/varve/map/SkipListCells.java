@@ -87,13 +87,21 @@ final class SkipListCells {
         long at = space.at(ref);
         words.setPlain(at, header);
         int here = Math.min(left, DATA_WORDS);
-        for (int i = 1; i <= here; i++, index++) {
-          long word =
-              index < keyWords
-                  ? key[index]
-                  : value == null ? number : word(value, (long) (index - keyWords) << 3);
-          words.setPlain(at + i, word);
+        int i = 0;
+        for (; i < here && index + i < keyWords; i++) {
+          words.setPlain(at + 1 + i, key[index + i]);
         }
+        if (i < here && value == null) {
+          words.setPlain(at + 1 + i, number);
+        } else if (i < here) {
+          long offset = (long) (index + i - keyWords) << 3;
+          int whole = Math.min(here - i, (int) ((valueBytes - offset) >>> 3));
+          words.copyFrom(at + 1 + i, value, Layouts.LE_LONG_UNALIGNED, offset, whole);
+          if (i + whole < here) {
+            words.setPlain(at + 1 + i + whole, word(value, offset + ((long) whole << 3)));
+          }
+        }
+        index += here;
         left -= here;
         if (left == 0) {
           return result;
@@ -183,14 +191,25 @@ final class SkipListCells {
     return Integer.compare(keyBytes, bytes);
   }
 
+  /** Reads a word of each line of a cell, so that it is on its way when it is needed. */
+  long touch(long value) {
+    int ref = (int) value;
+    Words words = space.words(ref);
+    long at = space.at(ref);
+    long end = Math.min(words.size(), at + 1 + Math.min(DATA_WORDS, wordsOf(totalBytes(value))));
+    long sum = 0;
+    for (long line = at; line < end; line += 8) {
+      sum += words.getPlain(line);
+    }
+    return sum;
+  }
+
   /** Copies the key of an entry, whose bytes {@link #keyBytesOf} gave, into words. */
   void copyKey(long value, int keyBytes, long[] target) {
     int ref = (int) value;
     Words words = space.words(ref);
     long at = space.at(ref) + 1;
-    for (int i = 0; i < wordsOf(keyBytes); i++) {
-      target[i] = words.getPlain(at + i);
-    }
+    words.copyTo(at, target, wordsOf(keyBytes));
   }
 
   /** The number that is an entry's value; anything if the op's image is not current any more. */
@@ -221,26 +240,33 @@ final class SkipListCells {
     Words words = space.words(ref);
     long at = space.at(ref) + 1;
     int in = wordsOf(keyBytes);
-    for (long offset = 0; offset < bytes; offset += Long.BYTES, in++) {
-      if (in == DATA_WORDS) {
-        ref = (int) words.getPlain(at - 1);
-        if (!op.still()) {
-          return -1;
-        }
-        words = space.words(ref);
-        at = space.at(ref) + 1;
-        in = 0;
+    long offset = 0;
+    while (true) {
+      int whole = Math.min(DATA_WORDS - in, (int) ((bytes - offset) >>> 3));
+      words.copyTo(at + in, target, Layouts.LE_LONG_UNALIGNED, offset, whole);
+      offset += (long) whole << 3;
+      in += whole;
+      if (in < DATA_WORDS) {
+        break;
       }
-      putWord(target, offset, bytes, words.getPlain(at + in));
+      if (offset == bytes) {
+        return op.still() ? bytes : -1;
+      }
+      ref = (int) words.getPlain(at - 1);
+      if (!op.still()) {
+        return -1;
+      }
+      words = space.words(ref);
+      at = space.at(ref) + 1;
+      in = 0;
+    }
+    if (offset < bytes) {
+      putTail(target, offset, bytes, words.getPlain(at + in));
     }
     return op.still() ? bytes : -1;
   }
 
-  private static void putWord(MemorySegment target, long offset, int bytes, long word) {
-    if (bytes - offset >= Long.BYTES) {
-      target.set(Layouts.LE_LONG_UNALIGNED, offset, word);
-      return;
-    }
+  private static void putTail(MemorySegment target, long offset, int bytes, long word) {
     for (long i = offset; i < bytes; i++) {
       target.set(Layouts.BYTE, i, (byte) (word >>> ((i - offset) << 3)));
     }

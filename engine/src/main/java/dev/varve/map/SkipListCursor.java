@@ -20,6 +20,9 @@ import java.util.NoSuchElementException;
  */
 public final class SkipListCursor {
 
+  /** How many cells are fetched at once. */
+  private static final int CELLS_AHEAD = 16;
+
   private final SkipListMap map;
   private final SkipListOp op;
 
@@ -38,6 +41,9 @@ public final class SkipListCursor {
   private final long[] values;
   private int count;
   private long next;
+
+  /** Up to which entry cells were fetched in advance. */
+  private int touchedEnd;
 
   /** Keeps the loads that fetch the next node from being optimized away. */
   @SuppressWarnings("UnusedVariable")
@@ -234,12 +240,27 @@ public final class SkipListCursor {
 
   private boolean nextInCells() {
     if (index + 1 < place.count && place.still()) {
+      if (index + 1 >= touchedEnd) {
+        touchCells();
+      }
       place.slot = index + 1;
       if (read(place)) {
         return true;
       }
     }
     return seekOn();
+  }
+
+  /** Has the next cells fetched, which lie far apart, all at once. */
+  private void touchCells() {
+    int end = Math.min(place.count, index + 1 + CELLS_AHEAD);
+    long sum = 0;
+    for (int i = index + 1; i < end; i++) {
+      long value = place.valueAt(i);
+      sum += place.still() ? place.list.cells.touch(value) : 0;
+    }
+    touched = sum;
+    touchedEnd = end;
   }
 
   /** Seeks the entry above the last one. */
@@ -307,6 +328,9 @@ public final class SkipListCursor {
 
   /** Copies the entry in an op's slot; false if its image is not current. */
   boolean read(SkipListOp from) {
+    if (from != place || from.slot != index + 1) {
+      touchedEnd = 0;
+    }
     place = from;
     index = from.slot;
     if (keys.length > 0) {

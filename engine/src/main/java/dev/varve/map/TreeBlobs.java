@@ -4,6 +4,8 @@ package dev.varve.map;
 import dev.varve.memory.Layouts;
 import dev.varve.memory.Words;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 
 /**
  * Byte strings in words: the first byte is the highest of the first word, the last word is filled
@@ -27,6 +29,15 @@ final class TreeBlobs {
 
   private static final int EXACT_SHIFT = 5;
   private static final int STEPS_SHIFT = 2;
+
+  /** How words look outside. */
+  private static final ValueLayout.OfLong BIG_ENDIAN =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
+
+  private static final int LINE_WORDS = 8;
+
+  /** What is behind this many bytes the processor fetches by itself. */
+  private static final int TOUCHED_BYTES = 512;
 
   static final int CLASSES = classOf(wordsOf(MAX_BYTES)) + 1;
 
@@ -145,8 +156,10 @@ final class TreeBlobs {
       Words[] slabs, int slabShift, long address, MemorySegment bytes, long offset, int length) {
     Words slab = slabs[(int) (address >>> slabShift)];
     long at = address & ((1L << slabShift) - 1);
-    for (int i = 0; i << 3 < length; i++) {
-      slab.setPlain(at + i, tag(bytes, offset, length, i << 3));
+    int whole = length >>> 3;
+    slab.copyFrom(at, bytes, BIG_ENDIAN, offset, whole);
+    if (whole << 3 < length) {
+      slab.setPlain(at + whole, tag(bytes, offset, length, whole << 3));
     }
   }
 
@@ -161,20 +174,34 @@ final class TreeBlobs {
     }
   }
 
-  /** Copies a blob out. */
+  /** Copies a blob out, or nothing if the reference is out of date. */
   static void read(Words[] slabs, int slabShift, long ref, MemorySegment target, long offset) {
+    long address = address(ref);
+    long slab = address >>> slabShift;
+    long at = address & ((1L << slabShift) - 1);
     int bytes = bytes(ref);
-    int i = 0;
-    for (; (i << 3) + 8 <= bytes; i++) {
-      long word = word(slabs, slabShift, ref, i);
-      target.set(Layouts.LE_LONG_UNALIGNED, offset + (i << 3), Long.reverseBytes(word));
+    if (slab >= slabs.length || at + wordsOf(bytes) > 1L << slabShift) {
+      return;
     }
-    if (i << 3 < bytes) {
-      long word = word(slabs, slabShift, ref, i);
-      for (int at = i << 3; at < bytes; at++) {
-        target.set(Layouts.BYTE, offset + at, (byte) (word >>> 56));
+    Words words = slabs[(int) slab];
+    int whole = bytes >>> 3;
+    words.copyTo(at, target, BIG_ENDIAN, offset, whole);
+    if (whole << 3 < bytes) {
+      long word = words.getPlain(at + whole);
+      for (int i = whole << 3; i < bytes; i++) {
+        target.set(Layouts.BYTE, offset + i, (byte) (word >>> 56));
         word <<= 8;
       }
     }
+  }
+
+  /** Reads a word of each line of a blob, so that it is on its way when it is needed. */
+  static long touch(Words[] slabs, int slabShift, long ref) {
+    int words = wordsOf(Math.min(bytes(ref), TOUCHED_BYTES));
+    long sum = 0;
+    for (int i = 0; i < words; i += LINE_WORDS) {
+      sum += word(slabs, slabShift, ref, i);
+    }
+    return sum + word(slabs, slabShift, ref, words - 1);
   }
 }

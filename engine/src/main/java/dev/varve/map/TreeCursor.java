@@ -8,8 +8,8 @@ import java.lang.invoke.VarHandle;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a {@link CsbTreeCursor} is: copies of the entries of one leaf from the place on, and how to
- * go on from there.
+ * Where a {@link CsbTreeCursor} is: copies of entries of one leaf from the place on, and how to go
+ * on from there.
  *
  * <p>A batch counts only if the leaf did not change while it was copied, so that it is what the map
  * held at one instant. Forward, the next leaf is the one that the link names if the leaf has not
@@ -35,6 +35,9 @@ final class TreeCursor {
 
   private static final int FIRST_BUFFER_BYTES = 1 << 10;
 
+  /** How many entries with blobs are copied after a seek. */
+  private static final int FIRST_ENTRIES = 4;
+
   private final TreeLayout layout;
   private final TreeMemory memory;
   private final TreeReader reader;
@@ -58,8 +61,19 @@ final class TreeCursor {
   private int at;
   private boolean forward;
 
+  /** The most entries to copy next, as blobs far apart are dear: few after a seek, then more. */
+  private int limit;
+
+  /** Keeps the loads that fetch blobs from being optimized away. */
+  @SuppressWarnings("UnusedVariable")
+  private long touched;
+
   private Words @Nullable [] generation;
   private int leaf;
+
+  /** How many entries of the leaf are behind the batch. */
+  private int rest;
+
   private long leafHeader;
   private int nextLeaf;
 
@@ -116,12 +130,18 @@ final class TreeCursor {
 
   /** Goes to the first entry in a direction. */
   boolean seekEnd(boolean ascending) {
+    limit = firstLimit();
     return seek(ascending ? Seek.CEILING : Seek.FLOOR, true, 0, null, 0, 0);
   }
 
   /** Goes to an entry by a key. */
   boolean seek(Seek seek, long number, @Nullable MemorySegment key, long offset, int length) {
+    limit = firstLimit();
     return seek(seek, false, number, key, offset, length);
+  }
+
+  private int firstLimit() {
+    return layout.variableKeys || layout.variableValues ? FIRST_ENTRIES : keys.length;
   }
 
   /** Goes on in either direction. */
@@ -131,18 +151,21 @@ final class TreeCursor {
       if (++at < batch) {
         return true;
       }
-      if (ascending && nextLeaf == 0) {
+      if (ascending && rest == 0 && nextLeaf == 0) {
         return false;
       }
     }
     // What follows may overwrite the batch.
     long number = keys[here];
     int length = layout.variableKeys ? savePivot(here) : 0;
-    if (ascending && forward && at == batch && follow()) {
-      return true;
+    if (at == batch) {
+      limit = Math.min(2 * limit, keys.length);
+      if (rest > 0 ? goOn() : ascending && follow()) {
+        return true;
+      }
     }
     MemorySegment key = layout.variableKeys ? pivot : null;
-    return seek(ascending ? Seek.HIGHER : Seek.LOWER, number, key, 0, length);
+    return seek(ascending ? Seek.HIGHER : Seek.LOWER, false, number, key, 0, length);
   }
 
   private int savePivot(int here) {
@@ -152,6 +175,22 @@ final class TreeCursor {
     }
     MemorySegment.copy(buffer, keyOffsets[here], pivot, 0, length);
     return length;
+  }
+
+  /** Tries to take more entries of the leaf. */
+  private boolean goOn() {
+    Words[] slabs = reader.slabs();
+    if (slabs != generation) {
+      return false;
+    }
+    try {
+      Words words = slabs[leaf >>> memory.nodesShift];
+      int from = forward ? TreeLayout.count(leafHeader) - rest : rest - 1;
+      return copy(slabs, leaf, words, memory.base(leaf), leafHeader, from, forward);
+    } catch (IllegalStateException | IndexOutOfBoundsException e) {
+      reader.unlessStale(slabs, e);
+      return false;
+    }
   }
 
   /** Tries to take the next leaf by the link. */
@@ -328,10 +367,11 @@ final class TreeCursor {
   /** Copies the entries of a leaf from one on, and goes there if they are of one instant. */
   private boolean copy(
       Words[] slabs, int node, Words words, long base, long header, int from, boolean ascending) {
-    int count = ascending ? TreeLayout.count(header) - from : from + 1;
-    if (count > keys.length) {
+    int left = ascending ? TreeLayout.count(header) - from : from + 1;
+    if (left > keys.length) {
       return false;
     }
+    int count = Math.min(left, limit);
     int step = ascending ? 1 : -1;
     long key = base + TreeLayout.KEYS + from;
     long value = base + layout.values + from;
@@ -356,6 +396,7 @@ final class TreeCursor {
       }
     }
     batch = count;
+    rest = left - count;
     at = 0;
     forward = ascending;
     generation = slabs;
@@ -385,6 +426,16 @@ final class TreeCursor {
     if (buffer.byteSize() < bytes) {
       buffer = Arena.ofAuto().allocate(Math.max(FIRST_BUFFER_BYTES, bytes + (bytes >> 1)));
     }
+    long sum = 0;
+    for (int i = 0; i < count; i++) {
+      if (layout.variableKeys) {
+        sum += TreeBlobs.touch(slabs, memory.slabShift, refs[i]);
+      }
+      if (layout.variableValues) {
+        sum += TreeBlobs.touch(slabs, memory.slabShift, values[i]);
+      }
+    }
+    touched = sum;
     for (int i = 0; i < count; i++) {
       if (layout.variableKeys) {
         TreeBlobs.read(slabs, memory.slabShift, refs[i], buffer, keyOffsets[i]);

@@ -2,6 +2,7 @@
 package dev.varve.memory;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.VarHandle;
 import java.util.Objects;
 
@@ -109,5 +110,19 @@ final class SegmentWords implements Words {
     } else {
       Words.super.copyTo(index, target, targetIndex, count);
     }
+  }
+
+  @Override
+  public void copyTo(
+      long index, MemorySegment target, ValueLayout.OfLong layout, long offset, int count) {
+    Objects.checkFromIndexSize(index, count, size);
+    MemorySegment.copy(segment, Layouts.LE_LONG, index << SHIFT, target, layout, offset, count);
+  }
+
+  @Override
+  public void copyFrom(
+      long index, MemorySegment source, ValueLayout.OfLong layout, long offset, int count) {
+    Objects.checkFromIndexSize(index, count, size);
+    MemorySegment.copy(source, layout, offset, segment, Layouts.LE_LONG, index << SHIFT, count);
   }
 }

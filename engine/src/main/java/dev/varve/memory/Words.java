@@ -2,6 +2,7 @@
 package dev.varve.memory;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicLongArray;
 
 /**
@@ -161,6 +162,40 @@ public interface Words {
   default void copyTo(long index, Words target, long targetIndex, int count) {
     for (int i = 0; i < count; i++) {
       target.setPlain(targetIndex + i, getPlain(index + i));
+    }
+  }
+
+  /**
+   * Reads words into a segment, as {@link #getPlain} does, in any order.
+   *
+   * @param index of the first word
+   * @param target where they go
+   * @param layout how they are written there
+   * @param offset of the first of them in the target
+   * @param count how many
+   * @throws IndexOutOfBoundsException also if the target is too small
+   */
+  default void copyTo(
+      long index, MemorySegment target, ValueLayout.OfLong layout, long offset, int count) {
+    for (int i = 0; i < count; i++) {
+      target.set(layout, offset + ((long) i << 3), getPlain(index + i));
+    }
+  }
+
+  /**
+   * Writes words from a segment, as {@link #setPlain} does, in any order.
+   *
+   * @param index of the first word
+   * @param source where they come from
+   * @param layout how they are written there
+   * @param offset of the first of them in the source
+   * @param count how many
+   * @throws IndexOutOfBoundsException also if the source is too small
+   */
+  default void copyFrom(
+      long index, MemorySegment source, ValueLayout.OfLong layout, long offset, int count) {
+    for (int i = 0; i < count; i++) {
+      setPlain(index + i, source.get(layout, offset + ((long) i << 3)));
     }
   }
 }
