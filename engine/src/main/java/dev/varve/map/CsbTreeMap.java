@@ -63,11 +63,23 @@ import org.jspecify.annotations.Nullable;
  * They wait while the writer is at work in a node on their way, some hundred instructions. Every
  * operation but iteration takes effect at one instant between its call and its return: of a lookup
  * it is the last look at the version of the leaf, of a change the release of the leaf's version.
- * {@link #size} is exact while nobody writes. A cursor takes the entries of a leaf as of one
- * instant, and is weakly consistent across leaves: entries present all the time are met once, in
- * order.
+ * {@link #size} is exact while nobody writes. A cursor takes entries of one leaf as of one instant,
+ * and is weakly consistent from one such batch to the next: entries present all the time are met
+ * once, in order.
  *
- * <p>The numbered invariants, the memory ordering and the permitted races stand in {@code
+ * <ol>
+ *   <li>Only the thread with the lock writes, and what readers can reach only while the node's
+ *       header says busy; a header never returns to a value that it had.
+ *   <li>A node is complete before a node that readers reach refers to it.
+ *   <li>A node or blob is used again only after all that referred to it became busy.
+ *   <li>All memory that an operation needs is reserved before its first change.
+ *   <li>No code of the user runs between a busy header and its release.
+ * </ol>
+ *
+ * <p>Permitted races: readers load words of nodes that are being changed, and discard them, because
+ * the header has changed. A writer marks the node busy before a store-store fence and its changes,
+ * and releases the new header after them; readers acquire the header, load, fence, and look again.
+ * All invariants, the proof of the descent and the attacks stand in {@code
  * docs/tree-invariants.md}.
  *
  * <h2>Limits and errors</h2>

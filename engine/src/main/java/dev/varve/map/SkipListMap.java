@@ -64,12 +64,20 @@ import org.jspecify.annotations.Nullable;
  *   <li>Hints may be late or missing, and heal.
  * </ol>
  *
- * <p>The full list, where each operation takes effect, the memory ordering, and the attacks that
- * were tried on it are in {@code docs/map-invariants.md}. Papers: Pugh, <i>Skip lists</i>, 1990;
- * Munro, Papadakis and Sedgewick, <i>Deterministic skip lists</i>, 1992; Lehman and Yao, 1981
- * (right links); Spiegel and Reynolds, <i>Lock-free multiway search trees</i>, 2010; Levandoski,
- * Lomet and Sengupta, <i>The Bw-tree</i>, 2013 (handles); Harris, 2001, and Fraser, 2004 (finish
- * what you meet); Sheffi, Herlihy and Petrank, <i>VBR</i>, 2021 (versions in place of epochs).
+ * <p>An update takes effect at the compare-and-set of the handle of the node that covers the key; a
+ * lookup or seek at the read of that handle, or of the one where the answer was found; poll at the
+ * compare-and-set of the first or last node; clear at the swap of the whole list. Permitted races:
+ * plain reads of blocks that are being overwritten, whose result counts only if the handle is found
+ * unchanged after an acquire fence; who frees a block fences (release) between the compare-and-set
+ * that took it out and the first write to it. A block is filled plainly, and published by the
+ * compare-and-set, which readers acquire.
+ *
+ * <p>All invariants, the memory ordering, and the attacks that were tried are in {@code
+ * docs/map-invariants.md}. Papers: Pugh, <i>Skip lists</i>, 1990; Munro, Papadakis and Sedgewick,
+ * <i>Deterministic skip lists</i>, 1992; Lehman and Yao, 1981 (right links); Spiegel and Reynolds,
+ * <i>Lock-free multiway search trees</i>, 2010; Levandoski, Lomet and Sengupta, <i>The Bw-tree</i>,
+ * 2013 (handles); Harris, 2001, and Fraser, 2004 (finish what you meet); Sheffi, Herlihy and
+ * Petrank, <i>VBR</i>, 2021 (versions in place of epochs).
  *
  * <h2>Guarantees</h2>
  *
