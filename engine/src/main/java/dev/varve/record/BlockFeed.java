@@ -106,6 +106,8 @@ final class BlockFeed implements AutoCloseable {
    */
   boolean advance(long limit, long wanted, long settled) {
     release();
+    // What was read ahead can be what a write that failed has left.
+    boolean fresh = window.isEmpty();
     while (limit - place >= Format.UNIT) {
       window.resize(limit);
       long in = window.get(place, Format.UNIT);
@@ -128,6 +130,11 @@ final class BlockFeed implements AutoCloseable {
       }
       if (problem != null) {
         window.forget();
+        if (!fresh) {
+          fresh = true;
+          release();
+          continue;
+        }
         if (sure) {
           throw corrupt("a block that was written", problem);
         }
@@ -139,6 +146,11 @@ final class BlockFeed implements AutoCloseable {
       }
     }
     return false;
+  }
+
+  /** Forgets what was read ahead. */
+  void forget() {
+    window.forget();
   }
 
   private long before() {

@@ -510,6 +510,7 @@ public final class Follower implements AutoCloseable {
       if (!key.equals(refused)) {
         live = LiveView.open(storage, found, feed.id());
         inSlot = false;
+        feed.forget();
       }
       return live != null;
     } catch (NotFoundException e) {

@@ -60,6 +60,10 @@ final class Window implements AutoCloseable {
     have = 0;
   }
 
+  boolean isEmpty() {
+    return have == 0;
+  }
+
   Path path() {
     return file.path();
   }

@@ -19,6 +19,7 @@ import dev.varve.file.FaultKind;
 import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedCrash;
 import dev.varve.file.SimulatedStorage;
+import dev.varve.file.SimulatedStorage.Operation;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import java.lang.foreign.Arena;
@@ -37,6 +38,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -178,6 +180,35 @@ class FollowerTest {
       }
       writer.close();
       expected.poll(follower, Integer.MAX_VALUE);
+    }
+  }
+
+  /** What a large record that failed left, and was read ahead, is not what is there later. */
+  @ParameterizedTest
+  @CsvSource({"1,true,true", "1,true,false", "1,false,true", "3,true,false", "3,false,false"})
+  void readsAgainWhereALargeRecordFailed(long write, boolean each, boolean looks) {
+    SimulatedStorage machine = RecordSamples.storage();
+    SimulatedStorage process = machine.otherProcess();
+    Expected expected = new Expected(machine);
+    RecordWriterBuilder builder =
+        each ? LiveCrashTest.writer(process) : RecordSamples.writer(process).largeLimit(3000);
+    builder.create().close();
+    try (Follower follower = follower(machine).open();
+        RecordWriter writer = builder.append()) {
+      expected.append(writer, RecordSamples.random(1, 200));
+      writer.flush();
+      process.failCall(
+          Operation.WRITE, process.calls(Operation.WRITE) + write, FaultKind.DISK_FULL);
+      assertThatThrownBy(() -> writer.append(RecordSamples.random(2, 4000)))
+          .isInstanceOf(FullException.class);
+      assertThat(follower.poll()).isTrue();
+      expected.seen++;
+      if (looks) {
+        expected.poll(follower, 1);
+      }
+      expected.append(writer, RecordSamples.random(3, 200));
+      writer.flush();
+      expected.poll(follower, 1);
     }
   }
 
