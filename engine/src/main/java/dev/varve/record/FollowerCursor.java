@@ -7,7 +7,6 @@ import static dev.varve.memory.Layouts.LE_LONG;
 import dev.varve.BusyException;
 import dev.varve.CorruptionException;
 import dev.varve.FormatVersionException;
-import dev.varve.VarveException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.LockMode;
 import dev.varve.file.ProcessLock;
@@ -136,20 +135,7 @@ final class FollowerCursor implements AutoCloseable {
       file.sync();
     }
     storage.rename(fresh, path);
-    try {
-      syncName(storage, path);
-    } catch (VarveException e) {
-      // A name whose sync failed may never become durable: the next one makes another.
-      storage.delete(path);
-      throw e;
-    }
-  }
-
-  private static void syncName(Storage storage, Path path) {
-    Path directory = path.toAbsolutePath().getParent();
-    if (directory != null) {
-      storage.syncDirectory(directory);
-    }
+    NewFile.nameDurably(storage, path);
   }
 
   private static void write(
@@ -227,7 +213,7 @@ final class FollowerCursor implements AutoCloseable {
     if (!settled) {
       // A sync that failed before, or was not come to, may have left it in the page cache only.
       put(sequence, id, number, epoch);
-      syncName(storage, file.path());
+      NewFile.syncName(storage, file.path());
       settled = true;
     }
     if (fileId == id && newNumber == number && newEpoch == epoch) {

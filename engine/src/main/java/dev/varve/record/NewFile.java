@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
+import dev.varve.VarveException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -11,7 +12,10 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 
-/** Creates files that have a whole header from the moment they have their name. */
+/**
+ * Creates files that have a whole header from the moment they have their name, which is durable
+ * when they are handed out.
+ */
 final class NewFile {
   private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -52,6 +56,32 @@ final class NewFile {
         storage.delete(fresh);
       }
     }
-    return new WriterState(0, 0, id, 1, end, end, end, 0, new IndexWriter());
+    nameDurably(storage, path);
+    return new WriterState(0, 0, id, 1, end, end, end, 0, new IndexWriter(), true);
+  }
+
+  /**
+   * Makes the name of a new file durable, or deletes it: a name whose sync failed may never become
+   * durable, although later syncs succeed.
+   */
+  static void nameDurably(Storage storage, Path path) {
+    try {
+      syncName(storage, path);
+    } catch (VarveException e) {
+      try {
+        storage.delete(path);
+      } catch (VarveException also) {
+        e.addSuppressed(also);
+      }
+      throw e;
+    }
+  }
+
+  /** Syncs the directory of a file. */
+  static void syncName(Storage storage, Path path) {
+    Path directory = path.toAbsolutePath().getParent();
+    if (directory != null) {
+      storage.syncDirectory(directory);
+    }
   }
 }

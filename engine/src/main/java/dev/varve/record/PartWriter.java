@@ -79,6 +79,7 @@ final class PartWriter implements AutoCloseable {
     this.durable = state.durable();
     this.blockFirst = state.records();
     this.written = blockFirst;
+    this.nameSynced = state.named();
     header.id = state.id();
     header.epoch = state.epoch();
   }
@@ -374,10 +375,7 @@ final class PartWriter implements AutoCloseable {
   void force() {
     file.sync();
     if (!nameSynced) {
-      Path directory = file.path().toAbsolutePath().getParent();
-      if (directory != null) {
-        storage.syncDirectory(directory);
-      }
+      NewFile.syncName(storage, file.path());
       nameSynced = true;
     }
   }

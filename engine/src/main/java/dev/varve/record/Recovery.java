@@ -82,7 +82,7 @@ final class Recovery implements AutoCloseable {
     end = last.end() - last.base();
     writeAgain(last.base() + durable, last.end());
     return new WriterState(
-        last.base(), before, id, nextEpoch(epoch), end, end, end, root.records(), index);
+        last.base(), before, id, nextEpoch(epoch), end, end, end, root.records(), index, false);
   }
 
   /** Returns where to go on, with an index that is made anew. */
@@ -124,7 +124,16 @@ final class Recovery implements AutoCloseable {
     }
     index.addLost(lost);
     return new WriterState(
-        last.base(), last.before(), last.id(), nextEpoch(epoch), whole, end, end, records, index);
+        last.base(),
+        last.before(),
+        last.id(),
+        nextEpoch(epoch),
+        whole,
+        end,
+        end,
+        records,
+        index,
+        false);
   }
 
   /** Goes over the headers, to the first that is not whole. */

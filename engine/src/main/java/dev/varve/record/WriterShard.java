@@ -83,7 +83,7 @@ final class WriterShard {
     return opened;
   }
 
-  /** Creates a file whose name is durable: a failed sync of the directory could lose any later. */
+  /** Creates one file after the other: a failed sync of the directory could lose any before. */
   private RecordWriter create() {
     creating.lock();
     try {
@@ -92,7 +92,6 @@ final class WriterShard {
         try {
           RecordWriter made = RecordWriter.open(fresh, options.file(), RecordWriter.Mode.CREATE);
           created.accept(fresh);
-          nameDurably(made);
           path = fresh;
           return made;
         } catch (ConflictException | BusyException e) {
@@ -104,19 +103,6 @@ final class WriterShard {
       }
     } finally {
       creating.unlock();
-    }
-  }
-
-  private void nameDurably(RecordWriter made) {
-    try {
-      options.file().storage().syncDirectory(options.directory());
-    } catch (Throwable e) {
-      try {
-        made.close();
-      } catch (VarveException also) {
-        suppress(e, also);
-      }
-      throw e;
     }
   }
 

@@ -13,6 +13,7 @@ package dev.varve.record;
  * @param durable what of the part is synced
  * @param records how many numbers of the part are taken
  * @param index its data blocks
+ * @param named whether the name of the file is known to be durable
  */
 record WriterState(
     long base,
@@ -23,4 +24,5 @@ record WriterState(
     long end,
     long durable,
     long records,
-    IndexWriter index) {}
+    IndexWriter index,
+    boolean named) {}

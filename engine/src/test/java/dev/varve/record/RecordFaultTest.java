@@ -125,6 +125,40 @@ class RecordFaultTest {
   }
 
   /**
+   * Whatever has failed while a file was new, what was synced later has a name after power loss.
+   */
+  @ParameterizedTest
+  @EnumSource(FaultKind.class)
+  void newFiles(FaultKind kind) {
+    boolean reached = true;
+    for (int n = 1; reached; n++) {
+      SimulatedStorage storage = RecordSamples.storage();
+      long planned = storage.calls() + n;
+      storage.failCall(planned, kind);
+      int synced = 0;
+      for (int session = 0; session < 2; session++) {
+        try (RecordWriter writer = RecordSamples.writer(storage).append()) {
+          writer.append(RecordSamples.bytes("kept"));
+          writer.sync();
+          synced++;
+        } catch (VarveException e) {
+          assertThat(storage.calls()).isGreaterThanOrEqualTo(planned);
+        }
+      }
+      assertThat(synced).isPositive();
+      int least = synced;
+      storage
+          .crashStates(8)
+          .forEach(
+              state -> {
+                RecordSamples.writer(state).append().close();
+                assertThat(RecordDamageTest.strictly(state)).hasSizeGreaterThanOrEqualTo(least);
+              });
+      reached = storage.calls() >= planned;
+    }
+  }
+
+  /**
    * A position that was committed is never lost; every follower that failed can be opened again.
    */
   @ParameterizedTest
