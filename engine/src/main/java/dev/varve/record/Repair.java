@@ -49,17 +49,10 @@ final class Repair {
     }
     damages.forEach(this::check);
     whole = damages.stream().anyMatch(damage -> isAtEnd(damage, size)) ? -1 : records;
-    Damage torn = null;
-    for (Damage damage : damages) {
-      if (damage.kind() != Damage.Kind.UNCLOSED) {
-        if (isAtEnd(damage, size)
-            && (damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES)) {
-          torn = damage;
-        } else {
-          apply(damage, size);
-        }
-      }
-    }
+    damages.removeIf(damage -> damage.kind() == Damage.Kind.UNCLOSED);
+    int behind = damages.size() - tornAtEnd(damages, size);
+    damages.subList(0, behind).forEach(damage -> apply(damage, size));
+    Damage torn = behind < damages.size() ? damages.get(behind) : null;
     file.sync();
     long count = close(torn);
     long lost = 0;
@@ -67,6 +60,32 @@ final class Repair {
       lost += Math.max(0, region.records());
     }
     return new RepairReport(count, Math.min(lost, count), regions);
+  }
+
+  /**
+   * Returns how many damages at the end are those of one torn end: nothing whole stands between
+   * them or behind, and nothing says that any of it was synced.
+   */
+  private static int tornAtEnd(List<Damage> damages, long size) {
+    long end = size;
+    long durable = 0;
+    int torn = 0;
+    for (Damage damage : damages.reversed()) {
+      Part part = damage.part();
+      BlockHeader block = damage.block();
+      SkippedRegion region = damage.region();
+      boolean bytes = damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES;
+      if (!bytes || part == null || region.offset() + region.length() < end) {
+        break;
+      }
+      durable = Math.max(durable, block == null ? 0 : part.base() + block.durable);
+      if (torn > 0 && durable > region.offset()) {
+        break;
+      }
+      end = region.offset();
+      torn++;
+    }
+    return torn;
   }
 
   private static boolean isAtEnd(Damage damage, long size) {

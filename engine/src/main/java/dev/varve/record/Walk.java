@@ -282,9 +282,10 @@ final class Walk {
     String body = null;
     long length = header.length();
     long end = Math.min(place + length, window.size());
-    if (depth == Depth.BODIES || place + length > window.size()) {
+    boolean bodies = depth == Depth.BODIES || place + length > window.size();
+    if (bodies || isLastOfOpenEnd(place + length)) {
       footer = check.footer(place, header);
-      body = check.body(place, header);
+      body = bodies || !header.isLarge() ? check.body(place, header) : null;
       if ((footer != null || body != null) && isTorn()) {
         place = window.size();
         return false;
@@ -338,6 +339,25 @@ final class Walk {
     next = header.first + header.records;
     epoch = header.epoch;
     return false;
+  }
+
+  /**
+   * Tells whether a block before an end that is not closed is the last one, whose write may not
+   * have ended: what an earlier one left can stand behind it. The header of a large one was written
+   * last.
+   */
+  private boolean isLastOfOpenEnd(long end) {
+    if (!openEnd || !links.isEmpty() || part == null) {
+      return false;
+    }
+    if (end + Format.UNIT > window.size()) {
+      return true;
+    }
+    long in = window.get(end, Format.UNIT);
+    return !FileHeader.isWhole(window.memory(), in, crc)
+        && !(candidate.read(window.memory(), in, Format.BLOCK_MAGIC, crc)
+            && candidate.id == part.id()
+            && candidate.offset == end - part.base());
   }
 
   /** Tells whether what stands here can be a write that is under way or was never ended. */

@@ -2,12 +2,15 @@
 package dev.varve.record;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.PoisonedException;
+import dev.varve.StorageException;
 import dev.varve.VarveException;
 import dev.varve.file.Durability;
 import dev.varve.file.FaultKind;
 import dev.varve.file.SimulatedStorage;
+import dev.varve.file.SimulatedStorage.Operation;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -155,6 +158,35 @@ class RecordFaultTest {
                 assertThat(RecordDamageTest.strictly(state)).hasSizeGreaterThanOrEqualTo(least);
               });
       reached = storage.calls() >= planned;
+    }
+  }
+
+  /** A run is cut off over what a large record that failed has left: that is a torn end. */
+  @Test
+  void tornEndOverALargeRecordThatFailed() {
+    SimulatedStorage machine = RecordSamples.storage();
+    SimulatedStorage process = machine.otherProcess();
+    RecordWriter writer = RecordSamples.writer(process).largeLimit(3000).create();
+    writer.append(RecordSamples.bytes("kept"));
+    writer.flush();
+    long writes = process.calls(Operation.WRITE);
+    process.failCall(Operation.WRITE, writes + 4, FaultKind.IO_ERROR);
+    assertThatThrownBy(() -> writer.append(RecordSamples.random(1, 5000)))
+        .isInstanceOf(StorageException.class);
+    writer.append(RecordSamples.random(2, 900));
+    writer.append(RecordSamples.random(3, 900));
+    process.failCall(Operation.WRITE, writes + 5, FaultKind.SHORT_WRITE);
+    assertThatThrownBy(writer::flush).isInstanceOf(StorageException.class);
+    process.kill();
+    try (RecordReader reader = RecordSamples.reader(machine).acceptUnclosed().open()) {
+      assertThat(reader.count()).isOne();
+      assertThat(RecordSamples.readAll(reader)).hasSize(1);
+    }
+    SimulatedStorage repaired = machine.killed();
+    assertThat(RecordFiles.repair(RecordSamples.FILE, repaired).records()).isOne();
+    assertThat(RecordDamageTest.strictly(repaired)).hasSize(1);
+    try (RecordWriter next = RecordSamples.writer(machine).append()) {
+      assertThat(next.count()).isOne();
     }
   }
 
