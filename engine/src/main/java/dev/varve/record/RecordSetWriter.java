@@ -60,6 +60,9 @@ public final class RecordSetWriter implements AutoCloseable {
   /** About how long the file would be if all was written; not less. */
   private long bytes;
 
+  /** Whether a file was deleted since the directory was synced. */
+  private boolean deletionPending;
+
   private boolean closed;
 
   private RecordSetWriter(RecordSetOptions options, WriterLock fileLock) {
@@ -215,6 +218,7 @@ public final class RecordSetWriter implements AutoCloseable {
     first += count;
     created = storage.currentTimeMillis();
     RecordWriter fresh = current();
+    deletionPending = false; // The new file's name was made durable.
     try {
       deleteOlder();
     } catch (VarveException e) {
@@ -255,6 +259,7 @@ public final class RecordSetWriter implements AutoCloseable {
     lock.lock();
     try {
       checkOpen();
+      current(); // If the next file could not be created, the one before is still the last.
       return deleteOlder();
     } finally {
       lock.unlock();
@@ -269,6 +274,12 @@ public final class RecordSetWriter implements AutoCloseable {
     int deleted = 0;
     while (!older.isEmpty() && isExpired(total)) {
       SetFile file = older.getFirst();
+      if (deletionPending) {
+        // Or power loss could bring back a file without the one behind it.
+        storage.syncDirectory(options.directory());
+        deletionPending = false;
+      }
+      deletionPending = true;
       try {
         storage.delete(file.path());
       } catch (NotFoundException e) {

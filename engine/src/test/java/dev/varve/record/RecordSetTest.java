@@ -10,11 +10,13 @@ import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
 import dev.varve.FullException;
 import dev.varve.NotFoundException;
+import dev.varve.StorageException;
 import dev.varve.VarveException;
 import dev.varve.file.Durability;
 import dev.varve.file.FaultKind;
 import dev.varve.file.SimulatedCrash;
 import dev.varve.file.SimulatedStorage;
+import dev.varve.file.SimulatedStorage.Operation;
 import dev.varve.file.Storage;
 import dev.varve.memory.AllocationMeter;
 import java.lang.foreign.Arena;
@@ -178,6 +180,46 @@ class RecordSetTest {
           // What is younger than 50 s is there.
           assertThat(first).isLessThanOrEqualTo(551);
         }
+      }
+    }
+  }
+
+  /** The next file could not be created: the one before is then the last, and stays. */
+  @Test
+  void theLastFileStaysUntilThereIsAnother() {
+    SimulatedStorage process = storage.otherProcess();
+    RecordSetWriter writer = builder(process).keepFiles(1).append();
+    writer.append(record(0));
+    for (int i = 1; i <= 2; i++) {
+      process.failCall(Operation.CREATE, process.calls(Operation.CREATE) + 1, FaultKind.IO_ERROR);
+      assertThatThrownBy(i == 1 ? writer::rotate : writer::retain)
+          .isInstanceOf(StorageException.class);
+    }
+    process.kill();
+    try (RecordSetWriter next = builder(storage).append()) {
+      assertThat(next.count()).isOne();
+    }
+  }
+
+  /** However the power is lost while several files are deleted, none is missing in the middle. */
+  @Test
+  void deletionsInOrder() {
+    SimulatedStorage own = RecordSamples.storage();
+    try (RecordSetWriter writer = builder(own).durability(Durability.SYNC).append()) {
+      for (int i = 0; i < 5; i++) {
+        writer.append(record(i));
+        writer.rotate();
+      }
+    }
+    List<SimulatedStorage> states = new ArrayList<>();
+    own.afterEachEffect(process -> process.crashStates(100).forEach(states::add));
+    try (RecordSetWriter writer = builder(own).durability(Durability.SYNC).keepFiles(2).append()) {
+      assertThat(writer.retain()).isEqualTo(4);
+    }
+    assertThat(states).hasSizeGreaterThan(8);
+    for (SimulatedStorage state : states) {
+      try (RecordSetReader reader = reader(state)) {
+        assertThat(check(reader)).isEqualTo(5 - reader.first());
       }
     }
   }
