@@ -187,8 +187,11 @@ public final class SkipListCursor {
     if (!isAtEntry) {
       return first();
     }
+    if (keys.length == 0) {
+      return nextInCells();
+    }
     try {
-      return keys.length > 0 ? nextInline() : nextInCells();
+      return nextInline();
     } catch (IllegalStateException e) {
       map.successor(op.list, e);
       return seekOn();
@@ -239,16 +242,22 @@ public final class SkipListCursor {
   }
 
   private boolean nextInCells() {
-    if (index + 1 < place.count && place.still()) {
-      if (index + 1 >= touchedEnd) {
-        touchCells();
+    // A read that fails leaves anything as current key, so the way on starts from op's.
+    op.key(current);
+    try {
+      if (index + 1 < place.count && place.still()) {
+        if (index + 1 >= touchedEnd) {
+          touchCells();
+        }
+        place.slot = index + 1;
+        if (read(place)) {
+          return true;
+        }
       }
-      place.slot = index + 1;
-      if (read(place)) {
-        return true;
-      }
+    } catch (IllegalStateException e) {
+      map.successor(op.list, e);
     }
-    return seekOn();
+    return seekUp(true);
   }
 
   /** Has the next cells fetched, which lie far apart, all at once. */
