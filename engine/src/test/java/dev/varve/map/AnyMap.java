@@ -43,6 +43,9 @@ interface AnyMap extends AutoCloseable {
   /** The bytes of all slabs. */
   long heldBytes();
 
+  /** The nodes of all levels. */
+  long nodes();
+
   /** Checks the structure; nobody is at work. */
   void validate();
 
@@ -212,6 +215,11 @@ interface AnyMap extends AutoCloseable {
     }
 
     @Override
+    public long nodes() {
+      return map.statistics().nodes();
+    }
+
+    @Override
     public void validate() {
       Validator.checkButHints(map.list());
     }
@@ -301,6 +309,11 @@ interface AnyMap extends AutoCloseable {
     @Override
     public long heldBytes() {
       return tree.memory.bytesHeld();
+    }
+
+    @Override
+    public long nodes() {
+      return tree.memory.nodesInUse();
     }
 
     @Override
