@@ -23,6 +23,9 @@ public class CsbTreeLincheckTest {
   /** One leaf of the smallest nodes is full: the next entry makes it three nodes. */
   private static final int FILLED = 14;
 
+  /** More passes of a loop than this are taken for waiting; nodes are moved in loops. */
+  private static final int LOOPS = 100;
+
   private static final TreeLayout LAYOUT = new TreeLayout(256, false, false);
   private static final SlabPool POOL = new SlabPool(64 << 10, 1 << 20);
 
@@ -32,7 +35,8 @@ public class CsbTreeLincheckTest {
   public CsbTreeLincheckTest() {
     tree =
         new Tree(
-            LAYOUT, new TreeMemory(LAYOUT, POOL, Long.MAX_VALUE, true, CsbTreeLincheckTest::array));
+            LAYOUT,
+            new TreeMemory(LAYOUT, POOL, Long.MAX_VALUE, false, CsbTreeLincheckTest::array));
     for (int i = 0; i < FILLED; i++) {
       tree.update(Tree.Mode.PUT, 2L * i, null, 0, 1, null, 0, 0);
     }
@@ -96,12 +100,14 @@ public class CsbTreeLincheckTest {
   @Test
   void modelChecking() {
     new ModelCheckingOptions()
-        .iterations(LONG ? 200 : 12)
-        .invocationsPerIteration(LONG ? 5_000 : 300)
+        .iterations(LONG ? 200 : 10)
+        .invocationsPerIteration(LONG ? 5_000 : 200)
         .threads(2)
         .actorsPerThread(LONG ? 3 : 2)
         .actorsBefore(2)
         .actorsAfter(2)
+        .loopIterationsBeforeThreadSwitch(LOOPS)
+        .loopBound(100 * LOOPS)
         .sequentialSpecification(Model.class)
         .check(CsbTreeLincheckTest.class);
   }
@@ -109,8 +115,8 @@ public class CsbTreeLincheckTest {
   @Test
   void stress() {
     new StressOptions()
-        .iterations(LONG ? 300 : 15)
-        .invocationsPerIteration(LONG ? 20_000 : 1_000)
+        .iterations(LONG ? 300 : 10)
+        .invocationsPerIteration(LONG ? 20_000 : 500)
         .threads(3)
         .actorsPerThread(3)
         .actorsBefore(4)

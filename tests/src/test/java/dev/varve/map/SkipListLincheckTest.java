@@ -21,9 +21,15 @@ public class SkipListLincheckTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
   private static final int FILLED = 5;
 
-  /** Nodes of three entries at most, one free list, so that few operations split and merge. */
+  /** More passes of a loop than this are taken for waiting; blocks are copied in loops. */
+  private static final int LOOPS = 100;
+
+  /**
+   * Nodes of three entries at most, so that few operations split and merge. One free list, because
+   * threads have other numbers in each run; no poison, whose accesses would outnumber all others.
+   */
   private static final SkipListGeometry GEOMETRY =
-      new SkipListGeometry(10, 256, 3, 1, 1L << 30, true);
+      new SkipListGeometry(10, 256, 3, 1, 1L << 30, false);
 
   private final SkipListMap map;
 
@@ -103,13 +109,15 @@ public class SkipListLincheckTest {
   @Test
   void modelChecking() {
     new ModelCheckingOptions()
-        .iterations(LONG ? 200 : 12)
-        .invocationsPerIteration(LONG ? 5_000 : 300)
+        .iterations(LONG ? 200 : 10)
+        .invocationsPerIteration(LONG ? 5_000 : 200)
         .threads(2)
         .actorsPerThread(LONG ? 3 : 2)
         .actorsBefore(2)
         .actorsAfter(2)
         .checkObstructionFreedom(true)
+        .loopIterationsBeforeThreadSwitch(LOOPS)
+        .loopBound(100 * LOOPS)
         .sequentialSpecification(Model.class)
         .check(SkipListLincheckTest.class);
   }
@@ -117,8 +125,8 @@ public class SkipListLincheckTest {
   @Test
   void stress() {
     new StressOptions()
-        .iterations(LONG ? 300 : 15)
-        .invocationsPerIteration(LONG ? 20_000 : 1_000)
+        .iterations(LONG ? 300 : 10)
+        .invocationsPerIteration(LONG ? 20_000 : 500)
         .threads(3)
         .actorsPerThread(3)
         .actorsBefore(4)
