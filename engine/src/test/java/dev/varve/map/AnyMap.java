@@ -70,7 +70,7 @@ interface AnyMap extends AutoCloseable {
   /** Writes numbers as byte strings, and reads them. */
   final class Codec {
     private static final int COMMON = 9;
-    private static final int MOST_WORDS = 700;
+    static final int MOST_WORDS = 700;
 
     final MemorySegment keys = MemorySegment.ofArray(new byte[32]);
     final MemorySegment values = MemorySegment.ofArray(new long[MOST_WORDS]);

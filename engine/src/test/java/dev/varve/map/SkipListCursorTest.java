@@ -21,19 +21,6 @@ class SkipListCursorTest {
     return "shared beginning " + i;
   }
 
-  /** Does something at one access, once. */
-  private static final class Between implements Runnable {
-    int left;
-    Runnable action = () -> {};
-
-    @Override
-    public void run() {
-      if (left > 0 && --left == 0) {
-        action.run();
-      }
-    }
-  }
-
   @ParameterizedTest
   @ValueSource(strings = {"value", "before", "behind", "clear"})
   void theNextEntryIsTheNext(String change) {
@@ -67,15 +54,14 @@ class SkipListCursorTest {
         }
         SkipListCursor cursor = map.cursor();
         assertThat(cursor.ceiling(text(key(1)))).isTrue();
-        between.left = access;
-        between.action = () -> others.accept(map);
+        between.at(access, () -> others.accept(map));
         for (int i = 2; i <= 3; i++) {
           assertThat(cursor.next()).as("access %d", access).isTrue();
           String found =
               new String(cursor.key().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
           assertThat(found).as("access %d", access).isEqualTo(key(i));
         }
-        if (between.left > 0) {
+        if (!between.happened()) {
           break;
         }
       }

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.map;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.ClosedException;
+import dev.varve.memory.Layouts;
+import dev.varve.memory.SlabPool;
+import dev.varve.memory.Words;
+import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * A tree that is cleared or closed between any two accesses of a reader, and whose memory then
+ * belongs to somebody else who happens to leave the headers of nodes as they are.
+ */
+class TreeGenerationTest {
+
+  private static final int ENTRIES = 6_000;
+  private static final long SOUGHT = 5_001;
+  private static final long GARBAGE = 0x6A6A_6A6A_6A6A_6A6AL;
+
+  private final SlabPool pool = new SlabPool(64 << 10, 4 << 20);
+
+  private static long value(long key) {
+    return key * 8 + 1;
+  }
+
+  private void overwrite(TreeLayout layout, long slabs) {
+    for (int slab = 0; slab < slabs; slab++) {
+      MemorySegment theirs = pool.acquire().segment();
+      for (long word = 0; word < theirs.byteSize() / Long.BYTES; word++) {
+        // Of numbers only the values, so that the keys still lead there.
+        if (layout.variableKeys
+            ? word % layout.nodeWords != 0
+            : word % layout.nodeWords >= layout.values) {
+          theirs.set(Layouts.LE_LONG, word * Long.BYTES, GARBAGE);
+        }
+      }
+    }
+  }
+
+  private interface Read {
+    /** Null if there is no such key. */
+    Long value(AnyMap.Session session);
+  }
+
+  private static Long get(AnyMap.Session session) {
+    long value = session.get(SOUGHT);
+    return value == 0 ? null : Long.valueOf(value);
+  }
+
+  private static Long seek(AnyMap.Session session) {
+    if (!session.ceiling(SOUGHT)) {
+      return null;
+    }
+    assertThat(session.key()).isEqualTo(SOUGHT);
+    return session.value();
+  }
+
+  /** From the entry before, which may be all of a leaf away. */
+  private static Long next(AnyMap.Session session) {
+    for (boolean more = session.ceiling(SOUGHT - 30); more; more = session.next()) {
+      assertThat(session.value()).isEqualTo(value(session.key()));
+      if (session.key() == SOUGHT) {
+        return session.value();
+      }
+    }
+    return null;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "get, false, false", "get, false, true", "get, true, false", "get, true, true",
+    "seek, false, false", "seek, false, true", "seek, true, false", "seek, true, true",
+    "next, false, false", "next, true, false"
+  })
+  void aReaderNoticesThatItsMemoryIsAnothers(String how, boolean bytes, boolean closes) {
+    Read read =
+        switch (how) {
+          case "get" -> TreeGenerationTest::get;
+          case "seek" -> TreeGenerationTest::seek;
+          default -> TreeGenerationTest::next;
+        };
+    TreeLayout layout = new TreeLayout(256, bytes, bytes);
+    int step = how.equals("next") ? 7 : 1;
+    int access = 1;
+    for (boolean happened = true; happened; access += step) {
+      Between between = new Between();
+      Tree tree =
+          new Tree(
+              layout,
+              new TreeMemory(
+                  layout,
+                  pool,
+                  Long.MAX_VALUE,
+                  false,
+                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      AnyMap map = new AnyMap.OfTree(tree);
+      AnyMap.Session session = map.session();
+      for (long key = 0; key < ENTRIES; key++) {
+        session.put(key, value(key));
+      }
+      long slabs = map.heldBytes() / pool.slabBytes();
+      assertThat(slabs).isGreaterThan(1);
+      between.at(
+          access,
+          () -> {
+            if (closes) {
+              tree.close();
+            } else {
+              tree.clear();
+            }
+            overwrite(layout, closes ? slabs : slabs - 1);
+          });
+      String where = "access " + access;
+      if (closes) {
+        boolean closed = false;
+        try {
+          assertThat(read.value(session)).as(where).isEqualTo(value(SOUGHT));
+        } catch (ClosedException e) {
+          closed = true;
+        }
+        happened = between.happened();
+        assertThat(closed).as(where).isEqualTo(happened);
+      } else {
+        assertThat(read.value(session)).as(where).isIn(null, value(SOUGHT));
+        happened = between.happened();
+      }
+      if (!happened || !closes) {
+        tree.close();
+      }
+      assertThatThrownBy(() -> tree.reader.get(1, 0)).isInstanceOf(ClosedException.class);
+    }
+    assertThat(access).isGreaterThan(10);
+  }
+}
