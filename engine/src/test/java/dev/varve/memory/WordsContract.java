@@ -4,12 +4,14 @@ package dev.varve.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicLongArray;
 import org.junit.jupiter.api.Test;
 
 /** What all implementations of {@link Words} have in common. */
@@ -51,6 +53,61 @@ abstract class WordsContract {
       assertThat(words.getAcquire(read)).isEqualTo(model[read]);
       assertThat(words.getVolatile(read)).isEqualTo(model[read]);
     }
+  }
+
+  @Test
+  void copiesManyWords() {
+    Words words = words(SIZE);
+    Words others = words(SIZE);
+    Words ofArray = Words.over(new AtomicLongArray(SIZE));
+    for (int i = 0; i < SIZE; i++) {
+      words.setPlain(i, 0x0102030405060708L * (i + 1));
+    }
+    long[] array = new long[SIZE];
+    words.copyTo(3, array, 5);
+    words.copyTo(3, others, 1, 5);
+    words.copyTo(3, ofArray, 1, 5);
+    MemorySegment little = MemorySegment.ofArray(new byte[8 * SIZE]);
+    MemorySegment big = MemorySegment.ofArray(new byte[8 * SIZE]);
+    words.copyTo(3, little, Layouts.LE_LONG_UNALIGNED, 5, 5);
+    words.copyTo(3, big, Layouts.BE_LONG_UNALIGNED, 5, 5);
+    Words fromLittle = words(SIZE);
+    fromLittle.copyFrom(2, little, Layouts.LE_LONG_UNALIGNED, 5, 5);
+    Words fromBig = words(SIZE);
+    fromBig.copyFrom(2, big, Layouts.BE_LONG_UNALIGNED, 5, 5);
+    for (int i = 0; i < 5; i++) {
+      long word = words.getPlain(3 + i);
+      assertThat(array[i]).isEqualTo(word);
+      assertThat(others.getPlain(1 + i)).isEqualTo(word);
+      assertThat(ofArray.getPlain(1 + i)).isEqualTo(word);
+      assertThat(little.get(Layouts.LE_LONG_UNALIGNED, 5 + 8 * i)).isEqualTo(word);
+      assertThat(big.get(Layouts.BE_LONG_UNALIGNED, 5 + 8 * i)).isEqualTo(word);
+      assertThat(fromLittle.getPlain(2 + i)).isEqualTo(word);
+      assertThat(fromBig.getPlain(2 + i)).isEqualTo(word);
+    }
+    for (Words target : List.of(others, ofArray)) {
+      assertThat(target.getPlain(0) | target.getPlain(6)).isZero();
+    }
+    assertThat(array[5]).isZero();
+    assertThat(fromLittle.getPlain(1) | fromLittle.getPlain(7)).isZero();
+  }
+
+  @Test
+  void refusesToCopyFromOutside() {
+    Words words = words(4);
+    Words other = words(4);
+    long[] array = new long[4];
+    MemorySegment segment = MemorySegment.ofArray(new byte[32]);
+    for (long index : new long[] {-1, 3, 1L << 32, 1L << 61, Long.MIN_VALUE, Long.MAX_VALUE}) {
+      assertOutside(() -> words.copyTo(index, array, 2));
+      assertOutside(() -> words.copyTo(index, other, 0, 2));
+      assertOutside(() -> words.copyTo(0, other, index, 2));
+      assertOutside(() -> words.copyTo(index, segment, Layouts.LE_LONG_UNALIGNED, 0, 2));
+      assertOutside(() -> words.copyFrom(index, segment, Layouts.LE_LONG_UNALIGNED, 0, 2));
+    }
+    assertOutside(() -> words.copyTo(0, array, 5));
+    assertOutside(() -> words.copyTo(0, segment, Layouts.LE_LONG_UNALIGNED, 17, 2));
+    assertOutside(() -> words.copyFrom(0, segment, Layouts.LE_LONG_UNALIGNED, 17, 2));
   }
 
   @Test
