@@ -91,8 +91,10 @@ final class SkipListCells {
         for (; i < here && index + i < keyWords; i++) {
           words.setPlain(at + 1 + i, key[index + i]);
         }
-        if (i < here && value == null) {
-          words.setPlain(at + 1 + i, number);
+        if (value == null) {
+          if (i < here) {
+            words.setPlain(at + 1 + i, number);
+          }
         } else if (i < here) {
           long offset = (long) (index + i - keyWords) << 3;
           int whole = Math.min(here - i, (int) ((valueBytes - offset) >>> 3));
