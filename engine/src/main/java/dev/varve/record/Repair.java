@@ -66,7 +66,7 @@ final class Repair {
    * Returns how many damages at the end are those of one torn end: nothing whole stands between
    * them or behind, and nothing says that any of it was synced.
    */
-  private static int tornAtEnd(List<Damage> damages, long size) {
+  private int tornAtEnd(List<Damage> damages, long size) {
     long end = size;
     long durable = 0;
     int torn = 0;
@@ -74,8 +74,12 @@ final class Repair {
       Part part = damage.part();
       BlockHeader block = damage.block();
       SkippedRegion region = damage.region();
-      boolean bytes = damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES;
-      if (!bytes || part == null || region.offset() + region.length() < end) {
+      if (part == null || !(isUnread(damage) || isUnsettled(damage, part))) {
+        break;
+      }
+      long length =
+          damage.kind() == Damage.Kind.HEADER && block != null ? block.length() : region.length();
+      if (region.offset() + length < end) {
         break;
       }
       durable = Math.max(durable, block == null ? 0 : part.base() + block.durable);
@@ -86,6 +90,19 @@ final class Repair {
       torn++;
     }
     return torn;
+  }
+
+  private static boolean isUnread(Damage damage) {
+    return damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES;
+  }
+
+  /**
+   * Tells whether a block without its header is a large record whose append failed: its number can
+   * be that of a record that was acknowledged since, which the live file has.
+   */
+  private boolean isUnsettled(Damage damage, Part part) {
+    return damage.kind() == Damage.Kind.HEADER
+        && damage.region().offset() >= Salvage.settled(storage, file.path(), part.id());
   }
 
   private static boolean isAtEnd(Damage damage, long size) {

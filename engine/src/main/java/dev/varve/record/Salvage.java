@@ -57,6 +57,27 @@ final class Salvage {
     return epoch;
   }
 
+  /**
+   * Returns up to where in the record file all was written for good, as a writer of this boot which
+   * died has said; or the largest long.
+   */
+  static long settled(Storage storage, Path recordFile, long id) {
+    Path path = LiveFile.path(recordFile);
+    if (!storage.exists(path)) {
+      return Long.MAX_VALUE;
+    }
+    try (StorageFile file = storage.open(path, FileAccess.READ);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment head = arena.allocate(LiveLayout.PAGE, LiveLayout.PAGE);
+      return file.read(0, head) == head.byteSize()
+              && LiveLayout.isWhole(head, file.size(), new Crc32c())
+              && LiveLayout.id(head) == id
+              && LiveLayout.isOfBoot(head, storage.bootId().orElse(null))
+          ? head.get(LE_LONG, LiveLayout.S)
+          : Long.MAX_VALUE;
+    }
+  }
+
   private void run(PartWriter part, WriterState state) {
     long p = head.get(LE_LONG, LiveLayout.P);
     long run = LiveLayout.run(p);

@@ -190,6 +190,26 @@ class RecordFaultTest {
     }
   }
 
+  /** A large record that only lacks its header does not take the number of one that was kept. */
+  @Test
+  void acknowledgedAfterALargeRecordThatFailed() {
+    SimulatedStorage machine = RecordSamples.storage();
+    SimulatedStorage process = machine.otherProcess();
+    RecordWriter writer = LiveCrashTest.writer(process).create();
+    writer.append(RecordSamples.random(0, 100));
+    writer.flush();
+    process.failCall(Operation.WRITE, process.calls(Operation.WRITE) + 4, FaultKind.IO_ERROR);
+    assertThatThrownBy(() -> writer.append(RecordSamples.random(1, 5000)))
+        .isInstanceOf(StorageException.class);
+    assertThat(writer.append(RecordSamples.random(2, 200))).isOne();
+    process.kill();
+    assertThat(RecordFiles.repair(RecordSamples.FILE, machine).records()).isEqualTo(2);
+    assertThat(RecordDamageTest.strictly(machine))
+        .containsExactly(
+            RecordSamples.show(RecordSamples.random(0, 100)),
+            RecordSamples.show(RecordSamples.random(2, 200)));
+  }
+
   /**
    * A position that was committed is never lost; every follower that failed can be opened again.
    */
