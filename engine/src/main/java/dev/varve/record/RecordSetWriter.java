@@ -60,6 +60,9 @@ public final class RecordSetWriter implements AutoCloseable {
   /** About how long the file would be if all was written; not less. */
   private long bytes;
 
+  /** Whether the last file could not be closed, and was not opened again since. */
+  private boolean unfinished;
+
   /** Whether a file was deleted since the directory was synced. */
   private boolean deletionPending;
 
@@ -120,6 +123,7 @@ public final class RecordSetWriter implements AutoCloseable {
       open =
           RecordWriter.open(path(), options.file().ofSet(setId, first), RecordWriter.Mode.APPEND);
       writer = open;
+      unfinished = false;
       bytes = open.statistics().fileBytes();
     }
     return open;
@@ -212,7 +216,9 @@ public final class RecordSetWriter implements AutoCloseable {
     old.flush();
     long count = old.count();
     writer = null;
+    unfinished = true;
     old.close();
+    unfinished = false;
     older.add(new SetFile(path(), place, setId, first, created, old.statistics().fileBytes()));
     place++;
     first += count;
@@ -391,9 +397,10 @@ public final class RecordSetWriter implements AutoCloseable {
         return;
       }
       closed = true;
-      RecordWriter open = writer;
-      writer = null;
       try {
+        // Who opens a file that could not be closed writes again what may not be durable.
+        RecordWriter open = unfinished ? current() : writer;
+        writer = null;
         if (open != null) {
           open.close();
         }

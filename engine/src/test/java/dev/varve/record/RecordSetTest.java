@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -201,6 +202,24 @@ class RecordSetTest {
     }
   }
 
+  /** Closing the set makes durable what could not be when the next file was to be begun. */
+  @Test
+  void closedAfterAFileCouldNotBe() {
+    RecordSetWriter writer = builder(storage).durability(Durability.SYNC).append();
+    writer.append(record(0));
+    storage.failCall(Operation.SYNC, storage.calls(Operation.SYNC) + 2, FaultKind.SYNC_FAILURE);
+    assertThatThrownBy(writer::rotate).isInstanceOf(StorageException.class);
+    writer.close();
+    storage
+        .crashStates(8)
+        .forEach(
+            state -> {
+              try (RecordSetWriter next = builder(state).append()) {
+                assertThat(next.count()).isOne();
+              }
+            });
+  }
+
   /** However the power is lost while several files are deleted, none is missing in the middle. */
   @Test
   void deletionsInOrder() {
@@ -243,6 +262,32 @@ class RecordSetTest {
       assertThat(reader.first()).isEqualTo(100);
       assertThat(reader.end()).isEqualTo(100);
       assertThat(reader.next()).isFalse();
+    }
+  }
+
+  /** Who flushes or syncs while others begin the next file is not told that it was closed. */
+  @Test
+  void flushesWhileFilesAreBegun() {
+    try (RecordSetWriter writer = builder(storage).keepFiles(2).append()) {
+      AtomicInteger running = new AtomicInteger(4);
+      ShardedWriterTest.inThreads(
+          5,
+          thread -> {
+            try {
+              for (int i = 0; thread == 0 ? running.get() > 0 : i < 5000; i++) {
+                if (thread == 0) {
+                  writer.append(new byte[10]);
+                  writer.rotate();
+                } else if (thread == 1) {
+                  writer.sync();
+                } else {
+                  writer.flush();
+                }
+              }
+            } finally {
+              running.decrementAndGet();
+            }
+          });
     }
   }
 
