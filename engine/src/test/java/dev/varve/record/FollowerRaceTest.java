@@ -283,34 +283,55 @@ class FollowerRaceTest {
   @Test
   void cutLiveFileUnderCompiledCode() throws IOException {
     for (int length : new int[] {1, 4, 8, 64, 9000}) {
-      Path file = home.resolve("cut-" + length);
-      RecordWriter writer = writer(file).create();
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment record = arena.allocate(length);
-        record.fill((byte) 9);
-        for (int i = 0; i < 60_000; i++) {
-          writer.append(record);
-        }
-        long written = writer.count();
-        byte[] word = new byte[8];
-        try (RandomAccessFile live =
-            new RandomAccessFile(home.resolve(file + ".live").toFile(), "rw")) {
-          live.setLength(4096);
-          byte[] before = new byte[8];
-          live.seek(LiveLayout.P);
-          live.readFully(before);
-          assertThatThrownBy(() -> writer.append(record))
-              .isInstanceOfAny(StorageException.class, PoisonedException.class);
-          live.seek(LiveLayout.P);
-          live.readFully(word);
-          assertThat(word).as("P, with records of %d bytes", length).isEqualTo(before);
-        }
-        writer.close();
-        try (RecordReader reader = RecordReader.open(file)) {
-          assertThat(reader.count()).isEqualTo(written);
-        }
+      cutUnderCompiledCode(length, false);
+    }
+  }
+
+  /** The page that a record begins on stays, those behind it are gone. */
+  @Test
+  void cutWithinARecordUnderCompiledCode() throws IOException {
+    for (int length : new int[] {4096, 5000, 9000}) {
+      cutUnderCompiledCode(length, true);
+    }
+  }
+
+  private void cutUnderCompiledCode(int length, boolean within) throws IOException {
+    Path file = home.resolve("cut-" + length);
+    RecordWriter writer = writer(file).create();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment record = arena.allocate(length);
+      record.fill((byte) 9);
+      for (int i = 0; i < 60_000; i++) {
+        writer.append(record);
+      }
+      long written = writer.count();
+      try (RandomAccessFile live =
+          new RandomAccessFile(home.resolve(file + ".live").toFile(), "rw")) {
+        long before = word(live, LiveLayout.P);
+        live.setLength(within ? behindPageOfNextFrame(live, before) : 4096);
+        assertThatThrownBy(() -> writer.append(record))
+            .isInstanceOfAny(StorageException.class, PoisonedException.class);
+        assertThat(word(live, LiveLayout.P))
+            .as("P, with records of %d bytes", length)
+            .isEqualTo(before);
+      }
+      writer.close();
+      try (RecordReader reader = RecordReader.open(file)) {
+        assertThat(reader.count()).isEqualTo(written);
       }
     }
+  }
+
+  private static long behindPageOfNextFrame(RandomAccessFile live, long p) throws IOException {
+    int slotBytes = (int) word(live, 12) & 0x7fffffff;
+    long frame =
+        LiveLayout.slotAt(LiveLayout.run(p), slotBytes) + LiveLayout.SLOT + LiveLayout.used(p);
+    return frame / LiveLayout.PAGE * LiveLayout.PAGE + LiveLayout.PAGE;
+  }
+
+  private static long word(RandomAccessFile file, long at) throws IOException {
+    file.seek(at);
+    return Long.reverseBytes(file.readLong());
   }
 
   @Test

@@ -235,4 +235,36 @@ class RecordDamageTest {
     assertThat(told).hasSize(calls);
     assertThat(RecordFiles.verify(RecordSamples.FILE, storage).isWhole()).isTrue();
   }
+
+  /** What stood behind a torn end is not found again, also if the gap over it is damaged. */
+  @Test
+  void noBlockComesBackFromUnderAGap() {
+    SimulatedStorage storage = RecordSamples.storage();
+    long[] ends = new long[3];
+    try (RecordWriter writer = RecordSamples.writer(storage.otherProcess()).create()) {
+      for (int i = 0; i < ends.length; i++) {
+        writer.append(RecordSamples.random(i, 300));
+        writer.flush();
+        ends[i] = writer.statistics().fileBytes();
+      }
+      byte[] bytes = RecordSamples.content(storage, RecordSamples.FILE);
+      bytes[(int) ends[0] + 100] ^= 1;
+      SimulatedStorage torn = RecordSamples.machine(bytes);
+      try (RecordWriter next = RecordSamples.writer(torn).append()) {
+        assertThat(next.append(RecordSamples.random(9, 300))).isOne();
+      }
+      byte[] repaired = RecordSamples.content(torn, RecordSamples.FILE);
+      for (int at = (int) ends[0]; at < ends[0] + 64; at += 9) {
+        byte[] damaged = repaired.clone();
+        damaged[at] ^= 1;
+        try (RecordReader reader =
+            RecordSamples.reader(RecordSamples.machine(damaged)).onDamage(OnDamage.SKIP).open()) {
+          assertThat(RecordSamples.show(RecordSamples.readAll(reader)))
+              .isEqualTo(
+                  RecordSamples.show(
+                      List.of(RecordSamples.random(0, 300), RecordSamples.random(9, 300))));
+        }
+      }
+    }
+  }
 }
