@@ -48,8 +48,7 @@ public final class MapHeap {
         check(map.size(), size);
       }
       before = usedHeap();
-      try (CsbTreeMap<Long, Long> map =
-          CsbTreeMap.create(KeyCodecs.int64(), ValueCodecs.int64())) {
+      try (CsbTreeMap<Long, Long> map = CsbTreeMap.create(KeyCodecs.int64(), ValueCodecs.int64())) {
         for (long i = 1; i <= size; i++) {
           map.put(i * FACTOR, i, 0);
         }

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class MapStallTest {
 
   private static final int ENTRIES = 200;
-  private static final int CHANGES = 3_000;
+  private static final int CHANGES = 1_200;
 
   private final SlabPool pool = new SlabPool(64 << 10, 4 << 20);
 

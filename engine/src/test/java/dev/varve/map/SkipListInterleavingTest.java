@@ -19,7 +19,9 @@ import org.junit.jupiter.params.provider.CsvSource;
  */
 class SkipListInterleavingTest {
 
-  private static final int RUNS = Integer.getInteger("varve.map.interleavings", 2500);
+  private static final int RUNS =
+      Integer.getInteger(
+          "varve.map.interleavings", Boolean.getBoolean("varve.long") ? 10_000 : 1_500);
 
   @ParameterizedTest
   @CsvSource({"3, false", "8, false", "20, false", "50, false", "5, true", "30, true"})

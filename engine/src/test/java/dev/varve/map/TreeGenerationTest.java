@@ -9,6 +9,7 @@ import dev.varve.memory.Layouts;
 import dev.varve.memory.SlabPool;
 import dev.varve.memory.Words;
 import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -133,6 +134,49 @@ class TreeGenerationTest {
         tree.close();
       }
       assertThatThrownBy(() -> tree.reader.get(1, 0)).isInstanceOf(ClosedException.class);
+    }
+    assertThat(access).isGreaterThan(10);
+  }
+
+  /** Merges the leaf of a key away, and has its node taken for the highest keys. */
+  private static void reuse(AnyMap.Session session) {
+    for (long key = 0; key < 10; key++) {
+      session.remove(key);
+    }
+    for (long key = 56; key < 60; key++) {
+      session.put(key, value(key));
+    }
+  }
+
+  @Test
+  void aReaderNoticesThatItsNodeIsAnother() {
+    TreeLayout layout = new TreeLayout(256, false, false);
+    int access = 1;
+    for (boolean happened = true; happened; access++) {
+      Between between = new Between();
+      Tree tree =
+          new Tree(
+              layout,
+              new TreeMemory(
+                  layout,
+                  pool,
+                  Long.MAX_VALUE,
+                  true,
+                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      AnyMap.Session session = new AnyMap.OfTree(tree).session();
+      for (long key = 0; key < 56; key++) {
+        session.put(key, value(key)); // four leaves of fourteen
+      }
+      for (long key = 14; key < 28; key++) {
+        if (key < 20 || key > 23) {
+          session.remove(key);
+        }
+      }
+      between.at(access, () -> reuse(session));
+      assertThat(tree.reader.get(20, 0)).as("access %d", access).isEqualTo(value(20));
+      happened = between.happened();
+      tree.validate();
+      tree.close();
     }
     assertThat(access).isGreaterThan(10);
   }

@@ -19,7 +19,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** As {@link SkipListInterleavingTest}, for a tree: a writer, and two readers beside it. */
 class TreeInterleavingTest {
 
-  private static final int RUNS = Integer.getInteger("varve.map.interleavings", 1500);
+  private static final int RUNS =
+      Integer.getInteger(
+          "varve.map.interleavings", Boolean.getBoolean("varve.long") ? 10_000 : 600);
   private static final Kind[] WRITES = {
     Kind.STORE, Kind.STORE, Kind.PUT_IF_ABSENT, Kind.DELETE, Kind.DELETE, Kind.DELETE
   };
