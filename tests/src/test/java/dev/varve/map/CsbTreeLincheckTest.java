@@ -100,8 +100,8 @@ public class CsbTreeLincheckTest {
   @Test
   void modelChecking() {
     new ModelCheckingOptions()
-        .iterations(LONG ? 200 : 10)
-        .invocationsPerIteration(LONG ? 5_000 : 200)
+        .iterations(LONG ? 200 : 5)
+        .invocationsPerIteration(LONG ? 5_000 : 100)
         .threads(2)
         .actorsPerThread(LONG ? 3 : 2)
         .actorsBefore(2)
@@ -115,8 +115,8 @@ public class CsbTreeLincheckTest {
   @Test
   void stress() {
     new StressOptions()
-        .iterations(LONG ? 300 : 10)
-        .invocationsPerIteration(LONG ? 20_000 : 500)
+        .iterations(LONG ? 300 : 6)
+        .invocationsPerIteration(LONG ? 20_000 : 300)
         .threads(3)
         .actorsPerThread(3)
         .actorsBefore(4)

@@ -109,8 +109,8 @@ public class SkipListLincheckTest {
   @Test
   void modelChecking() {
     new ModelCheckingOptions()
-        .iterations(LONG ? 200 : 10)
-        .invocationsPerIteration(LONG ? 5_000 : 200)
+        .iterations(LONG ? 200 : 5)
+        .invocationsPerIteration(LONG ? 5_000 : 100)
         .threads(2)
         .actorsPerThread(LONG ? 3 : 2)
         .actorsBefore(2)
@@ -125,8 +125,8 @@ public class SkipListLincheckTest {
   @Test
   void stress() {
     new StressOptions()
-        .iterations(LONG ? 300 : 10)
-        .invocationsPerIteration(LONG ? 20_000 : 500)
+        .iterations(LONG ? 300 : 6)
+        .invocationsPerIteration(LONG ? 20_000 : 300)
         .threads(3)
         .actorsPerThread(3)
         .actorsBefore(4)
