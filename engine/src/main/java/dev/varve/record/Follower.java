@@ -576,7 +576,7 @@ public final class Follower implements AutoCloseable {
 
   /**
    * Returns which writer wrote the record that was delivered last: 1 is the first one, and each
-   * time a writer opens the file it is one more.
+   * time a writer opens the file it is more, usually by one.
    *
    * @return the epoch of the writer, or 0 if nothing was delivered yet
    */

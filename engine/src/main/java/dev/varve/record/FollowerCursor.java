@@ -7,6 +7,7 @@ import static dev.varve.memory.Layouts.LE_LONG;
 import dev.varve.BusyException;
 import dev.varve.CorruptionException;
 import dev.varve.FormatVersionException;
+import dev.varve.NotFoundException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.LockMode;
 import dev.varve.file.ProcessLock;
@@ -37,6 +38,7 @@ final class FollowerCursor implements AutoCloseable {
   private static final int MARK = 64;
   private static final int CHECKSUM = 60;
   private static final int MAX_NAME = 64;
+  private static final String SUFFIX = ".cursor-";
 
   private final Storage storage;
   private final ProcessLock lock;
@@ -63,17 +65,7 @@ final class FollowerCursor implements AutoCloseable {
 
   static String checkName(String name) {
     Objects.requireNonNull(name, "name");
-    boolean possible = !name.isEmpty() && name.length() <= MAX_NAME;
-    for (int i = 0; possible && i < name.length(); i++) {
-      char c = name.charAt(i);
-      possible =
-          (c >= 'a' && c <= 'z')
-              || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9')
-              || c == '-'
-              || c == '_';
-    }
-    if (!possible) {
+    if (!isName(name)) {
       throw new IllegalArgumentException(
           "name of a cursor is '"
               + name
@@ -84,9 +76,69 @@ final class FollowerCursor implements AutoCloseable {
     return name;
   }
 
+  private static boolean isName(String name) {
+    boolean possible = !name.isEmpty() && name.length() <= MAX_NAME;
+    for (int i = 0; possible && i < name.length(); i++) {
+      char c = name.charAt(i);
+      possible =
+          (c >= 'a' && c <= 'z')
+              || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9')
+              || c == '-'
+              || c == '_';
+    }
+    return possible;
+  }
+
+  /**
+   * Returns the highest epoch that a cursor of a record file says, or 0. It can be one of which the
+   * file has nothing any more. Somebody may commit meanwhile.
+   */
+  static long newestEpoch(Storage storage, Path recordFile) {
+    Path directory = recordFile.toAbsolutePath().getParent();
+    if (directory == null) {
+      return 0;
+    }
+    long newest = 0;
+    String prefix = recordFile.getFileName() + SUFFIX;
+    for (Path path : storage.list(directory)) {
+      String name = String.valueOf(path.getFileName());
+      if (name.startsWith(prefix) && isName(name.substring(prefix.length()))) {
+        newest = Math.max(newest, newestEpoch(storage, path, new Crc32c()));
+      }
+    }
+    return newest;
+  }
+
+  /** Returns the higher epoch of two marks; none that is whole, or known, has one. */
+  private static long newestEpoch(Storage storage, Path path, Crc32c crc) {
+    long newest = 0;
+    try (StorageFile file = storage.open(path, FileAccess.READ);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment mark = arena.allocate(MARK, MARK);
+      for (long at = 0; at < BYTES; at += HALF) {
+        if (file.read(at, mark) == MARK && isWhole(mark, crc) && mark.get(LE_INT, 8) == VERSION) {
+          newest = Math.max(newest, epoch(mark));
+        }
+      }
+    } catch (NotFoundException e) {
+      return 0; // Deleted since it was listed.
+    }
+    return newest;
+  }
+
+  private static boolean isWhole(MemorySegment mark, Crc32c crc) {
+    return mark.get(LE_LONG, 0) == MAGIC
+        && mark.get(LE_INT, CHECKSUM) == Format.checksum(crc, mark, 0, CHECKSUM);
+  }
+
+  private static long epoch(MemorySegment mark) {
+    return Integer.toUnsignedLong(mark.get(LE_INT, 12));
+  }
+
   /** Opens the cursor of a record file, and creates it if it does not exist. */
   static FollowerCursor open(Storage storage, Path recordFile, String name) {
-    Path path = WriterLock.sibling(recordFile, ".cursor-" + name);
+    Path path = WriterLock.sibling(recordFile, SUFFIX + name);
     ProcessLock lock =
         storage
             .tryLock(WriterLock.sibling(path, ".lock"), 0, LockMode.EXCLUSIVE)
@@ -153,8 +205,7 @@ final class FollowerCursor implements AutoCloseable {
     boolean found = false;
     for (long at = 0; at < BYTES; at += HALF) {
       if (file.read(at, mark) == MARK
-          && mark.get(LE_LONG, 0) == MAGIC
-          && mark.get(LE_INT, CHECKSUM) == Format.checksum(crc, mark, 0, CHECKSUM)
+          && isWhole(mark, crc)
           && isKnown()
           && mark.get(LE_LONG, 32) >= 0
           && (!found || mark.get(LE_LONG, 16) > sequence)) {
@@ -162,7 +213,7 @@ final class FollowerCursor implements AutoCloseable {
         sequence = mark.get(LE_LONG, 16);
         id = mark.get(LE_LONG, 24);
         number = mark.get(LE_LONG, 32);
-        epoch = Integer.toUnsignedLong(mark.get(LE_INT, 12));
+        epoch = epoch(mark);
       }
     }
     if (!found || file.size() != BYTES) {

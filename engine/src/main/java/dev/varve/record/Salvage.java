@@ -32,7 +32,8 @@ final class Salvage {
    *
    * @param part goes on where recovery said, and has appended nothing
    * @param state what recovery said
-   * @return the epoch of the writer that goes on, which the part is set to
+   * @return the epoch of the writer that goes on, which the part is set to: above all that the
+   *     file, a live file or a cursor says, also where power loss has taken what was of these
    * @throws CorruptionException if the file that published the records is damaged
    * @throws dev.varve.FullException if the disk is full; nothing is lost
    */
@@ -52,6 +53,15 @@ final class Salvage {
           }
         }
       }
+    }
+    if (!state.named()) {
+      epoch = Math.max(epoch, FollowerCursor.newestEpoch(storage, recordFile) + 1);
+    }
+    if (epoch > 0xffffffffL) {
+      throw new IllegalStateException(
+          "record file "
+              + recordFile
+              + " or a cursor of it says that it was opened 2^32 times; copy its records");
     }
     part.epoch(epoch);
     return epoch;

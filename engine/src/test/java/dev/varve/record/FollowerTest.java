@@ -556,6 +556,107 @@ class FollowerTest {
     writer.close();
   }
 
+  /** Epochs that were lost with the power as well are not taken again by who writes next. */
+  @ParameterizedTest
+  @EnumSource(Acknowledge.class)
+  void cursorOfAnEpochThatWasLost(Acknowledge acknowledge) {
+    SimulatedStorage storage = RecordSamples.storage();
+    try (RecordWriter first = RecordSamples.writer(storage).create()) {
+      first.append(RecordSamples.bytes("kept"));
+      first.sync();
+    }
+    RecordSamples.writer(storage).append().close();
+    RecordWriter writer = LiveCrashTest.writer(storage).acknowledge(acknowledge).append();
+    writer.append(RecordSamples.bytes("lost"));
+    writer.flush();
+    Follower follower = follower(storage).cursor("c").open();
+    while (follower.poll()) {
+      follower.commit();
+    }
+    assertThat(follower.nextNumber()).isEqualTo(2);
+    long lost = follower.epoch();
+    int noticed = 0;
+    for (SimulatedStorage state : storage.crashStates(50).toList()) {
+      boolean kept = false;
+      for (int i = 0; i < 3 && !kept; i++) {
+        try (RecordWriter next = LiveCrashTest.writer(state).acknowledge(acknowledge).append()) {
+          kept = i == 0 && next.count() == 2;
+          if (!kept) {
+            next.append(RecordSamples.bytes("other"));
+            next.flush();
+            assertThatThrownBy(() -> follower(state).cursor("c").open())
+                .isInstanceOf(SnapshotLostException.class);
+          }
+        }
+      }
+      if (kept) {
+        try (Follower again = follower(state).cursor("c").open()) {
+          assertThat(again.nextNumber()).isEqualTo(2);
+        }
+        continue;
+      }
+      noticed++;
+      state.delete(CURSOR);
+      try (Follower again = follower(state).cursor("c").from(1).open()) {
+        assertThat(again.poll()).isTrue();
+        assertThat(again.epoch()).isGreaterThan(lost);
+        again.commit();
+      }
+      try (Follower again = follower(state).cursor("c").open()) {
+        assertThat(again.nextNumber()).isEqualTo(2);
+      }
+    }
+    assertThat(noticed).isPositive();
+    follower.close();
+    writer.close();
+  }
+
+  /** Files that are no cursors, or damaged ones, keep nobody from writing. */
+  @Test
+  void writersBesideCursorsThatAreNone() {
+    SimulatedStorage storage = RecordSamples.machine(RecordSamples.plain());
+    long before = nextEpoch(storage);
+    RecordSamples.put(storage, CURSOR, new byte[1024]);
+    RecordSamples.put(storage, RecordSamples.DIR.resolve("f.vrec.cursor-short"), new byte[7]);
+    RecordSamples.put(storage, RecordSamples.DIR.resolve("f.vrec.cursor-"), new byte[1024]);
+    assertThat(nextEpoch(storage)).isEqualTo(before + 1);
+    byte[] later = cursor(storage, 100);
+    RecordSamples.put(storage, RecordSamples.DIR.resolve("f.vrec.cursor-c.new"), later);
+    RecordSamples.put(storage, RecordSamples.DIR.resolve("g.vrec.cursor-c"), later);
+    assertThat(nextEpoch(storage)).isEqualTo(before + 2);
+    RecordSamples.put(storage, CURSOR, later);
+    assertThat(nextEpoch(storage)).isEqualTo(101);
+    assertThat(nextEpoch(storage)).isEqualTo(102);
+    RecordSamples.put(storage, CURSOR, cursor(storage, 0xffffffffL));
+    assertThatThrownBy(() -> RecordSamples.writer(storage).append())
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("2^32");
+    storage.delete(CURSOR);
+    assertThat(nextEpoch(storage)).isEqualTo(103);
+  }
+
+  /** Returns a cursor that says an epoch. */
+  private static byte[] cursor(SimulatedStorage storage, long epoch) {
+    try (FollowerCursor cursor = FollowerCursor.open(storage, RecordSamples.FILE, "made")) {
+      cursor.commit(1, 1, epoch);
+    }
+    byte[] bytes = RecordSamples.content(storage, RecordSamples.DIR.resolve("f.vrec.cursor-made"));
+    storage.delete(RecordSamples.DIR.resolve("f.vrec.cursor-made"));
+    return bytes;
+  }
+
+  /** Returns the epoch of a writer that opens the file, appends a record, and closes it. */
+  private static long nextEpoch(SimulatedStorage storage) {
+    long number;
+    try (RecordWriter writer = RecordSamples.writer(storage).append()) {
+      number = writer.append(RecordSamples.bytes("more"));
+    }
+    try (Follower follower = follower(storage).from(number).open()) {
+      assertThat(follower.poll()).isTrue();
+      return follower.epoch();
+    }
+  }
+
   /**
    * What a failed sync has left in the page cache is not taken for durable by the next follower.
    */

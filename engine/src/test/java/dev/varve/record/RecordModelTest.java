@@ -30,6 +30,12 @@ class RecordModelTest {
     live(List.of(Compression.values()), SEED, LIVES);
   }
 
+  /** An epoch that was lost with the power, and taken again. */
+  @Test
+  void aLifeOfPlainFilesThatOnceFailed() {
+    live(List.of(Compression.NONE), 40416122275055L, 1);
+  }
+
   /** A repair that did not sync, a timed sync that kept silent, a record that came back. */
   @ParameterizedTest
   @ValueSource(longs = {30257126304265L, 2010, 30723680881191L})
