@@ -63,8 +63,11 @@ public final class RecordSetWriter implements AutoCloseable {
   /** Whether the last file could not be closed, and was not opened again since. */
   private boolean unfinished;
 
-  /** Whether a file was deleted since the directory was synced. */
-  private boolean deletionPending;
+  /**
+   * Whether a file may have been deleted or named since the directory was synced: at first by the
+   * writer before, however it ended.
+   */
+  private boolean unsynced = true;
 
   private boolean closed;
 
@@ -224,7 +227,7 @@ public final class RecordSetWriter implements AutoCloseable {
     first += count;
     created = storage.currentTimeMillis();
     RecordWriter fresh = current();
-    deletionPending = false; // The new file's name was made durable.
+    unsynced = false; // The new file's name was made durable.
     try {
       deleteOlder();
     } catch (VarveException e) {
@@ -280,12 +283,12 @@ public final class RecordSetWriter implements AutoCloseable {
     int deleted = 0;
     while (!older.isEmpty() && isExpired(total)) {
       SetFile file = older.getFirst();
-      if (deletionPending) {
-        // Or power loss could bring back a file without the one behind it.
+      if (unsynced) {
+        // Or power loss could bring back a file without the one behind it, or leave none at all.
         storage.syncDirectory(options.directory());
-        deletionPending = false;
+        unsynced = false;
       }
-      deletionPending = true;
+      unsynced = true;
       try {
         storage.delete(file.path());
       } catch (NotFoundException e) {

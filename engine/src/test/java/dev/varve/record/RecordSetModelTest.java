@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
+import java.util.logging.Level;
+import java.util.logging.Logger;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -14,6 +18,19 @@ class RecordSetModelTest {
   private static final int LIVES = LONG ? 20_000 : 60;
   private static final int STEPS = 80;
   private static final long SEED = Long.getLong("varve.seed", LONG ? System.nanoTime() : 1);
+
+  /** Tells of older files that could not be deleted; here because they are to fail. */
+  private static final Logger LOGGER = Logger.getLogger(RecordSetWriter.class.getName());
+
+  @BeforeAll
+  static void beQuiet() {
+    LOGGER.setLevel(Level.OFF);
+  }
+
+  @AfterAll
+  static void beLoud() {
+    LOGGER.setLevel(null);
+  }
 
   @Test
   void livesOfSets() {

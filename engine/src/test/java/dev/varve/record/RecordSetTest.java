@@ -243,6 +243,66 @@ class RecordSetTest {
     }
   }
 
+  /** A writer deletes only once the deletion by the one before is durable, however that ended. */
+  @Test
+  void deletionsInOrderFromWriterToWriter() {
+    for (boolean killed : new boolean[] {false, true}) {
+      SimulatedStorage own = RecordSamples.storage();
+      try (RecordSetWriter writer = builder(own).durability(Durability.SYNC).append()) {
+        for (int i = 0; i < 5; i++) {
+          writer.append(record(i));
+          writer.rotate();
+        }
+      }
+      for (int keep = 5; keep >= 2; keep--) {
+        SimulatedStorage process = own.otherProcess();
+        RecordSetWriter writer =
+            builder(process).durability(Durability.SYNC).keepFiles(keep).append();
+        assertThat(writer.retain()).isOne();
+        if (killed) {
+          process.kill();
+        } else {
+          writer.close();
+        }
+        checkAfterPowerLoss(own, 5);
+      }
+    }
+  }
+
+  /** No file is deleted before the one behind it has its name for good, whoever has begun that. */
+  @Test
+  void theLastFileIsNamedBeforeOthersGo() {
+    SimulatedStorage own = RecordSamples.storage();
+    SimulatedStorage first = own.otherProcess();
+    RecordSetWriter writer = builder(first).durability(Durability.SYNC).append();
+    writer.append(record(0));
+    first.afterEachEffect(
+        process -> {
+          if (names(process).contains("log-000002.vrec")) {
+            process.kill();
+          }
+        });
+    assertThatThrownBy(writer::rotate).isInstanceOf(SimulatedCrash.class);
+    SimulatedStorage second = own.otherProcess();
+    RecordSetWriter next = builder(second).durability(Durability.SYNC).keepFiles(1).append();
+    assertThat(next.retain()).isOne();
+    second.kill();
+    checkAfterPowerLoss(own, 1);
+  }
+
+  /** However the power is lost now, none of so many files of a record each is missing. */
+  private static void checkAfterPowerLoss(SimulatedStorage machine, long records) {
+    machine
+        .crashStates(100)
+        .forEach(
+            state -> {
+              try (RecordSetReader reader = reader(state)) {
+                assertThat(reader.files()).isNotEmpty();
+                assertThat(check(reader)).isEqualTo(records - reader.first());
+              }
+            });
+  }
+
   /** The file that is written to is never deleted, however little is to be kept. */
   @Test
   void theLastFileStays() {
