@@ -83,7 +83,6 @@ public final class RecordSetWriter implements AutoCloseable {
       }
       setId = id;
       place = 1;
-      created = storage.currentTimeMillis();
     } else {
       SetFile last = files.getLast();
       older.addAll(files.subList(0, files.size() - 1));
@@ -119,10 +118,13 @@ public final class RecordSetWriter implements AutoCloseable {
     }
   }
 
-  /** Returns the writer of the last file, which is opened if it is not. */
+  /** Returns the writer of the last file, which is created or opened if it is not. */
   private RecordWriter current() {
     RecordWriter open = writer;
     if (open == null) {
+      if (!storage.exists(path())) {
+        created = storage.currentTimeMillis();
+      }
       open =
           RecordWriter.open(path(), options.file().ofSet(setId, first), RecordWriter.Mode.APPEND);
       writer = open;
@@ -225,7 +227,6 @@ public final class RecordSetWriter implements AutoCloseable {
     older.add(new SetFile(path(), place, setId, first, created, old.statistics().fileBytes()));
     place++;
     first += count;
-    created = storage.currentTimeMillis();
     RecordWriter fresh = current();
     unsynced = false; // The new file's name was made durable.
     try {

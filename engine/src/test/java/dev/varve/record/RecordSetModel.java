@@ -319,7 +319,11 @@ final class RecordSetModel {
         keepMillis < Long.MAX_VALUE
             && machine.currentTimeMillis() - left.getFirst().created() > keepMillis;
     // Of the last file more can be in memory; of that which was deleted, more was written at last.
-    assertThat(old || left.size() + 1 > keepFiles || bytes + 20_000 > keepBytes).isTrue();
+    assertThat(old || left.size() + 1 > keepFiles || bytes + 20_000 > keepBytes)
+        .as(
+            "%s deleted at %d, left %s; to keep: %d files, %d bytes, %d ms",
+            last, machine.currentTimeMillis(), left, keepFiles, keepBytes, keepMillis)
+        .isTrue();
   }
 
   // Death and failures.

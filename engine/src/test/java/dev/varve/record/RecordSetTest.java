@@ -202,6 +202,27 @@ class RecordSetTest {
     }
   }
 
+  /** A file is as old as it is, however long ago it was to be begun but could not. */
+  @Test
+  void ageBeginsWithTheFile() {
+    try (RecordSetWriter writer =
+        builder(storage)
+            .maxFileAge(Duration.ofMinutes(1))
+            .keepAge(Duration.ofMinutes(1))
+            .append()) {
+      writer.append(record(0));
+      storage.failCall(Operation.RENAME, storage.calls(Operation.RENAME) + 1, FaultKind.IO_ERROR);
+      assertThatThrownBy(writer::rotate).isInstanceOf(StorageException.class);
+      storage.advance(Duration.ofHours(1));
+      writer.append(record(1));
+      writer.append(record(2));
+      assertThat(writer.retain()).isZero();
+      assertThat(SetFile.list(storage, DIR, "log"))
+          .extracting(SetFile::place)
+          .containsExactly(1L, 2L);
+    }
+  }
+
   /** Closing the set makes durable what could not be when the next file was to be begun. */
   @Test
   void closedAfterAFileCouldNotBe() {
