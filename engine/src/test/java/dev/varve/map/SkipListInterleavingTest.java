@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * Runs a few operations of two or three threads in thousands of interleavings of their accesses,
  * and looks for an order of the operations that explains the results.
  */
+@Tag("array")
 class SkipListInterleavingTest {
 
   private static final int RUNS =

@@ -8,6 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.LongPredicate;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.Timeout;
  * Stops a thread at every access to memory in turn, for ever as far as the others can tell, while
  * they do everything there is to do: that is what lock-free means.
  */
+@Tag("array")
 class SkipListStopTest {
 
   private static final int KEYS = 40;

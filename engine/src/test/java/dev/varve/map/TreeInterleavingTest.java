@@ -13,10 +13,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** As {@link SkipListInterleavingTest}, for a tree: a writer, and two readers beside it. */
+@Tag("array")
 class TreeInterleavingTest {
 
   private static final int RUNS =
