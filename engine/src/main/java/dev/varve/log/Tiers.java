@@ -241,14 +241,26 @@ final class Tiers {
       heat(incoming);
       return;
     }
+    List<DiskTier.Incoming> frames = incoming;
+    int unwritten = segment.writtenContexts;
     if (options.writePolicy() == WritePolicy.ON_EVICTION) {
       flush();
+      // Batches that were released before they had a file have left context that this one needs.
+      frames = new ArrayList<>();
+      unwritten = segment.writtenContexts;
+      for (int i = unwritten; i < segment.contextCount; i++) {
+        frames.add(new DiskTier.Incoming(segment.contexts[i], null));
+      }
+      frames.addAll(incoming);
     } else if (frame.bytes <= hot.capacity) {
       keep(incoming.getLast(), 0);
       makeRoom(frame.hot == null ? frame.bytes : 0);
       heat(List.of(incoming.getLast()));
     }
-    tier.write(number, segment, incoming);
+    tier.write(number, segment, frames);
+    for (int i = unwritten; i < segment.contextCount; i++) {
+      cool(segment.contexts[i]);
+    }
     if (options.durability().level() == Durability.Level.SYNC) {
       tier.sync();
     }

@@ -208,7 +208,16 @@ class FormatPageTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
   void randomLives(int turn) throws IOException {
-    long seed = Long.getLong("varve.seed", System.nanoTime()) + turn;
+    live(Long.getLong("varve.seed", System.nanoTime()) + turn);
+  }
+
+  /** A batch too big for memory came behind one that was released without a file, with context. */
+  @Test
+  void aLifeThatOnceFailed() throws IOException {
+    live(43372837230169L);
+  }
+
+  private void live(long seed) throws IOException {
     System.out.println("FormatPageTest: seed " + seed);
     Random random = new Random(seed);
     WritePolicy policy = WritePolicy.values()[random.nextInt(2)];
