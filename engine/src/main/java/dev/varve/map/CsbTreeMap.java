@@ -116,7 +116,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
             !(keys instanceof LongKeyCodec<K>),
             !(values instanceof LongValueCodec<V>));
     SlabPool pool = builder.pool;
-    ownPool = pool == null ? new SlabPool(CsbTreeMapBuilder.SLAB_BYTES, 0) : null;
+    ownPool = pool == null ? new SlabPool(builder.slabBytes(), 0) : null;
     tree =
         new Tree(layout, pool == null ? Objects.requireNonNull(ownPool) : pool, builder.maxBytes);
     view = new TreeMapView<>(this);

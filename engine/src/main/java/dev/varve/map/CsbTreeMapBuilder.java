@@ -3,6 +3,7 @@ package dev.varve.map;
 
 import dev.varve.codec.KeyCodec;
 import dev.varve.codec.ValueCodec;
+import dev.varve.memory.FreshMemory;
 import dev.varve.memory.SlabPool;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +20,10 @@ public final class CsbTreeMapBuilder<K, V> {
   public static final int DEFAULT_NODE_BYTES = 2048;
 
   /** The slabs of a map without a pool of the user's: zeroing one takes half a millisecond. */
-  static final long SLAB_BYTES = 1 << 20;
+  private static final long SLAB_BYTES = 1 << 20;
+
+  /** A map of fewer slabs of a huge page than this has smaller ones. */
+  private static final long LEAST_HUGE_SLABS = 8;
 
   final KeyCodec<K> keys;
   final ValueCodec<V> values;
@@ -61,9 +65,16 @@ public final class CsbTreeMapBuilder<K, V> {
     return this;
   }
 
+  /** The size of slabs without a pool. */
+  long slabBytes() {
+    boolean huge = FreshMemory.isHuge() && maxBytes / FreshMemory.HUGE_BYTES >= LEAST_HUGE_SLABS;
+    return huge ? FreshMemory.HUGE_BYTES : SLAB_BYTES;
+  }
+
   /**
    * Sets where slabs come from, so that maps share a reserve of memory. Without a pool slabs have 1
-   * MiB and go back to the system.
+   * MiB, or 2 MiB where the system gives huge pages and the limit is 16 MiB or more, and go back to
+   * the system.
    *
    * @param slabs a pool, not closed by the map, whose slabs have a power of two of bytes up to 1
    *     GiB

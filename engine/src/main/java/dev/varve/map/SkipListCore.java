@@ -3,6 +3,7 @@ package dev.varve.map;
 
 import dev.varve.ClosedException;
 import dev.varve.FullException;
+import dev.varve.memory.FreshMemory;
 import dev.varve.memory.Layouts;
 import dev.varve.memory.Words;
 import java.lang.foreign.Arena;
@@ -73,7 +74,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
 
   private static Words allocate(Arena arena, long words) {
     try {
-      return Words.over(arena.allocate(words * Long.BYTES, 4096));
+      return Words.over(FreshMemory.allocate(arena, words * Long.BYTES));
     } catch (OutOfMemoryError e) {
       throw new FullException(
           "The system has no native memory for another slab of "

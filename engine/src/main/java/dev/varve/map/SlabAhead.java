@@ -2,18 +2,22 @@
 package dev.varve.map;
 
 import dev.varve.VarveException;
+import dev.varve.memory.Layouts;
 import dev.varve.memory.Slab;
 import dev.varve.memory.SlabPool;
+import java.lang.foreign.MemorySegment;
 import java.util.concurrent.ArrayBlockingQueue;
 
 /**
- * A thread that acquires slabs before they are needed: fresh memory is zeroed and faulted in at 1
- * to 2 GB/s, which is slower than a bulk load fills it.
+ * A thread that acquires slabs before they are needed, and touches them: fresh memory is faulted in
+ * and zeroed at .25 to 15 GB/s, by the page size and the machine, and a bulk load fills it at 4.
  */
 final class SlabAhead implements AutoCloseable {
 
   /** The most slabs that are acquired and not yet taken. */
   static final int MOST = 3;
+
+  private static final long PAGE_BYTES = 4096;
 
   private final SlabPool pool;
   private final ArrayBlockingQueue<Slab> ready = new ArrayBlockingQueue<>(MOST - 1);
@@ -28,6 +32,7 @@ final class SlabAhead implements AutoCloseable {
     try {
       while (!Thread.currentThread().isInterrupted()) {
         Slab slab = pool.acquire();
+        touch(slab);
         if (!put(slab)) {
           slab.release();
           return;
@@ -35,6 +40,14 @@ final class SlabAhead implements AutoCloseable {
       }
     } catch (VarveException e) {
       // Whoever takes the next slab gets the same.
+    }
+  }
+
+  /** Has the system put memory behind every page; what a slab holds at first is anybody's. */
+  private static void touch(Slab slab) {
+    MemorySegment segment = slab.segment();
+    for (long at = 0; at < segment.byteSize(); at += PAGE_BYTES) {
+      segment.set(Layouts.BYTE, at, (byte) 0);
     }
   }
 

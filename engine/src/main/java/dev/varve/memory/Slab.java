@@ -72,7 +72,7 @@ public final class Slab extends RefCounted {
     Block(long byteSize) {
       Arena shared = Arena.ofShared();
       try {
-        segment = shared.allocate(byteSize, SlabPool.ALIGNMENT);
+        segment = FreshMemory.allocate(shared, byteSize);
       } catch (Throwable t) {
         shared.close();
         throw t;

@@ -9,6 +9,7 @@ import dev.varve.FullException;
 import dev.varve.codec.KeyCodecs;
 import dev.varve.codec.ValueCodecs;
 import dev.varve.memory.AllocationMeter;
+import dev.varve.memory.FreshMemory;
 import dev.varve.memory.Layouts;
 import dev.varve.memory.SlabPool;
 import java.lang.foreign.Arena;
@@ -47,6 +48,18 @@ class CsbTreeMapTest {
 
   private MemorySegment bytes(String text) {
     return arena.allocateFrom(text).asSlice(0, text.length());
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1 << 20, (16 << 20) - 1, 16 << 20, Long.MAX_VALUE})
+  void slabsAreHugePagesUnlessTheLimitIsSmall(long limit) {
+    boolean huge = FreshMemory.isHuge() && limit >= 16 << 20;
+    try (CsbTreeMap<Long, Long> map =
+        CsbTreeMap.builder(KeyCodecs.int64(), ValueCodecs.int64()).maxBytes(limit).build()) {
+      map.put(1, 1, 0);
+      assertThat(map.statistics().bytesHeld())
+          .isEqualTo(huge ? FreshMemory.HUGE_BYTES : FreshMemory.HUGE_BYTES / 2);
+    }
   }
 
   @Test
