@@ -23,23 +23,35 @@ public final class SkipListCursor {
   /** How many cells are fetched at once. */
   private static final int CELLS_AHEAD = 16;
 
+  /** How many inline entries before the end of an image the next one is fetched at the latest. */
+  private static final int ENTRIES_AHEAD = 16;
+
   private final SkipListMap map;
   private final SkipListOp op;
 
   /** The op of the chain whose image the entry is in. */
   private SkipListOp place;
 
-  /** The entry's key, by which the way is found again. */
+  /** The entry's key, by which the way is found again, unless it stands in {@link #keys}. */
   private final SkipListOp current;
 
   private boolean isAtEntry;
-  private int index;
 
-  /** Of inline entries: a copy of the image, and its right neighbour. */
+  /** Of inline entries the place in the batch, otherwise that in the image; -1 at no entry. */
+  private int index = -1;
+
+  /** Of inline entries: copies of those of one image from the place that was sought on. */
   private final long[] keys;
 
   private final long[] values;
-  private int count;
+  private int size;
+
+  /** Up to where in the batch a step needs nothing but a step. */
+  private int stop;
+
+  /** Whether the batch goes to the image's end, and the image's right neighbour. */
+  private boolean reachesEnd;
+
   private long next;
 
   /** Up to which entry cells were fetched in advance. */
@@ -184,18 +196,39 @@ public final class SkipListCursor {
    * @return whether there is one; if not, the cursor is at no entry
    */
   public boolean next() {
+    int to = index + 1;
+    if (to < stop) {
+      map.checkOpen();
+      index = to;
+      return true;
+    }
+    return nextSlowly();
+  }
+
+  private boolean nextSlowly() {
     if (!isAtEntry) {
       return first();
     }
     if (keys.length == 0) {
       return nextInCells();
     }
+    map.checkOpen();
+    if (index + 1 < size) {
+      index++;
+      stop = size;
+      touchNext();
+      return true;
+    }
+    long last = keys[index];
     try {
-      return nextInline();
+      if (nextInline()) {
+        return isAtEntry;
+      }
     } catch (IllegalStateException e) {
       map.successor(op.list, e);
-      return seekOn();
     }
+    op.key(last);
+    return seekUp(true);
   }
 
   /**
@@ -207,38 +240,39 @@ public final class SkipListCursor {
     if (!isAtEntry) {
       return last();
     }
-    if (keys.length > 0 && index > 0) {
+    if (keys.length == 0) {
+      op.key(current);
+    } else if (index == 0) {
+      op.key(keys[0]);
+    } else {
       map.checkOpen();
-      take(index - 1);
+      index--;
       return true;
     }
-    op.key(current);
     op.below = true;
     return seekDown();
   }
 
+  /** Goes to the next image that has entries, or to none; false if the way must be found anew. */
   private boolean nextInline() {
-    map.checkOpen();
-    if (index + 1 < count) {
-      take(index + 1);
-      return true;
+    if (!reachesEnd) {
+      return false;
     }
     while (next != 0) {
       if (!op.load(next) || SkipListHandle.isFrozen(op.word)) {
-        return seekOn();
+        return false;
       }
       place = op;
-      copy();
-      if (!op.still()) {
-        return seekOn();
+      if (!copy(0, op.count)) {
+        return false;
       }
-      if (count > 0) {
-        take(0);
+      if (size > 0) {
+        enter(0);
         return true;
       }
     }
-    isAtEntry = false;
-    return false;
+    leave();
+    return true;
   }
 
   private boolean nextInCells() {
@@ -272,39 +306,44 @@ public final class SkipListCursor {
     touchedEnd = end;
   }
 
-  /** Seeks the entry above the last one. */
-  private boolean seekOn() {
-    op.key(current);
-    return seekUp(true);
+  private void leave() {
+    isAtEntry = false;
+    index = -1;
+    stop = 0;
+    touchedEnd = 0;
   }
 
   private boolean seekUp(boolean higher) {
-    isAtEntry = false;
+    leave();
     while (true) {
       try {
         bind();
         SkipListOp found = op.list.navigation.ceiling(op, higher);
-        if (found == null || (read(found) && op.list.navigation.stands(op, found))) {
-          isAtEntry = found != null;
+        if (found == null
+            || (read(found, found.slot, found.count) && op.list.navigation.stands(op, found))) {
           return isAtEntry;
         }
+        leave();
       } catch (IllegalStateException e) {
+        leave();
         map.successor(op.list, e);
       }
     }
   }
 
   private boolean seekDown() {
-    isAtEntry = false;
+    leave();
     while (true) {
       try {
         bind();
         SkipListOp found = op.list.navigation.floor(op);
-        if (found == null || (read(found) && op.list.navigation.stands(op, found))) {
-          isAtEntry = found != null;
+        if (found == null
+            || (read(found, 0, found.slot + 1) && op.list.navigation.stands(op, found))) {
           return isAtEntry;
         }
+        leave();
       } catch (IllegalStateException e) {
+        leave();
         map.successor(op.list, e);
       }
     }
@@ -313,11 +352,13 @@ public final class SkipListCursor {
   /** Removes the first or last entry of the map, of which this keeps the copy. */
   boolean poll(boolean last) {
     while (true) {
-      isAtEntry = false;
+      leave();
       try {
         bind();
         op.heals = true;
-        isAtEntry = op.list.navigation.poll(op, last, this);
+        if (!op.list.navigation.poll(op, last, this)) {
+          leave();
+        }
         return isAtEntry;
       } catch (IllegalStateException e) {
         map.successor(op.list, e);
@@ -335,21 +376,25 @@ public final class SkipListCursor {
     }
   }
 
-  /** Copies the entry in an op's slot; false if its image is not current. */
+  /** Copies the entry in an op's slot alone; false if its image is not current. */
   boolean read(SkipListOp from) {
+    return read(from, from.slot, from.slot + 1);
+  }
+
+  /** Copies the entry in an op's slot, and if it is inline others of its image with it. */
+  private boolean read(SkipListOp from, int begin, int end) {
     if (from != place || from.slot != index + 1) {
       touchedEnd = 0;
     }
     place = from;
-    index = from.slot;
     if (keys.length > 0) {
-      copy();
-      if (!from.still()) {
+      if (!copy(begin, end)) {
         return false;
       }
-      take(index);
+      enter(from.slot - begin);
       return true;
     }
+    index = from.slot;
     long value = from.valueAt(index);
     if (!current.key(from, from.keyAt(index), value) || !readValue(from, value)) {
       return false;
@@ -373,21 +418,32 @@ public final class SkipListCursor {
     return bytes >= 0;
   }
 
-  private void copy() {
-    count = place.count;
+  /** Copies entries of the place's image; false if it is not current. */
+  private boolean copy(int begin, int end) {
+    size = end - begin;
+    reachesEnd = end == place.count;
     next = place.next;
-    place.block.copyTo(place.at + SkipListImage.KEYS, keys, count);
-    place.block.copyTo(place.at + SkipListImage.value(place.room, 0), values, count);
-    if (next != 0) {
-      touched = place.touch(next);
+    place.block.copyTo(place.at + SkipListImage.key(begin), keys, size);
+    place.block.copyTo(place.at + SkipListImage.value(place.room, begin), values, size);
+    return place.still();
+  }
+
+  /** Goes to an entry of the batch. What follows the image is fetched when half is done. */
+  private void enter(int entry) {
+    index = entry;
+    isAtEntry = true;
+    if (size - entry < ENTRIES_AHEAD) {
+      stop = size;
+      touchNext();
+    } else {
+      stop = (entry + size) >>> 1;
     }
   }
 
-  private void take(int entry) {
-    index = entry;
-    current.key = keys[entry];
-    number = values[entry];
-    isAtEntry = true;
+  private void touchNext() {
+    if (reachesEnd && next != 0) {
+      touched = place.touch(next);
+    }
   }
 
   /**
@@ -413,6 +469,10 @@ public final class SkipListCursor {
    * @throws NoSuchElementException if the cursor is at no entry
    */
   public long longKey() {
+    int at = index;
+    if (at >= 0 && at < keys.length) {
+      return keys[at];
+    }
     checkAtEntry();
     map.checkKeys(false);
     return current.key;
@@ -425,6 +485,10 @@ public final class SkipListCursor {
    * @throws NoSuchElementException if the cursor is at no entry
    */
   public long longValue() {
+    int at = index;
+    if (at >= 0 && at < values.length) {
+      return values[at];
+    }
     checkAtEntry();
     map.checkValues(false);
     return number;
@@ -439,7 +503,7 @@ public final class SkipListCursor {
   public MemorySegment key() {
     checkAtEntry();
     if (!map.hasByteKeys()) {
-      keyView.set(Layouts.LE_LONG_UNALIGNED, 0, Long.reverseBytes(current.key));
+      keyView.set(Layouts.LE_LONG_UNALIGNED, 0, Long.reverseBytes(longKey()));
       return keyView.asReadOnly();
     }
     if (viewed != current.keyWords) {
@@ -458,7 +522,7 @@ public final class SkipListCursor {
   public MemorySegment value() {
     checkAtEntry();
     if (!map.hasByteValues()) {
-      buffer.set(Layouts.LE_LONG_UNALIGNED, 0, number);
+      buffer.set(Layouts.LE_LONG_UNALIGNED, 0, longValue());
       return buffer.asSlice(0, Long.BYTES).asReadOnly();
     }
     return buffer.asSlice(0, valueBytes).asReadOnly();

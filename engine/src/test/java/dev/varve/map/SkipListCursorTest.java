@@ -2,11 +2,17 @@
 package dev.varve.map;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.NoSuchElementException;
+import java.util.Random;
+import java.util.TreeMap;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -67,5 +73,126 @@ class SkipListCursorTest {
       }
     }
     assertThat(met).isGreaterThan(20);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"values", "removals", "splits", "clear"})
+  void numbersAreOfOneImage(String change) {
+    Consumer<SkipListMap> others =
+        switch (change) {
+          case "values" ->
+              map -> {
+                // Twice, so that the blocks of the first images are used again.
+                for (long key = 0; key < 40; key += 2) {
+                  map.put(key, 100 + key);
+                  map.put(key, 100 + key);
+                }
+              };
+          case "removals" ->
+              map -> {
+                for (long key = 0; key < 40; key += 4) {
+                  map.remove(key);
+                }
+              };
+          case "splits" ->
+              map -> {
+                for (long key = 1; key < 40; key += 2) {
+                  map.put(key, 100 + key);
+                }
+              };
+          default ->
+              map -> {
+                map.clear();
+                map.put(36, 136);
+              };
+        };
+    int met = 0;
+    for (int access = 1; ; access++, met++) {
+      Between between = new Between();
+      try (SkipListMap map =
+          new SkipListMap(
+              Lists.tiny(8),
+              false,
+              false,
+              words -> new StoppingWords(Lists.array(words), between))) {
+        for (long key = 0; key < 40; key += 2) {
+          map.put(key, key);
+        }
+        SkipListCursor cursor = map.cursor();
+        between.at(access, () -> others.accept(map));
+        long expected = 5;
+        for (boolean more = cursor.ceiling(5); more; more = cursor.next()) {
+          long key = cursor.longKey();
+          assertThat(key).as("access %d", access).isBetween(expected, 39L);
+          assertThat(cursor.longValue()).as("access %d", access).isIn(key, 100 + key);
+          if (change.equals("values")) {
+            assertThat(key).as("access %d", access).isEqualTo(expected + expected % 2);
+          }
+          expected = Math.max(expected, key) + 1;
+        }
+        assertThat(cursor.isAtEntry()).isFalse();
+        assertThat(expected).as("access %d", access).isGreaterThan(36);
+        if (!between.happened()) {
+          break;
+        }
+      }
+    }
+    assertThat(met).isGreaterThan(50);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void goesBothWaysFromWhereverItIs(boolean bytesValues) {
+    Random random = new Random(4);
+    try (SkipListMap map = new SkipListMap(Lists.tiny(8), false, bytesValues, Lists::array)) {
+      TreeMap<Long, Long> model = new TreeMap<>();
+      MemorySegment value = MemorySegment.ofArray(new long[1]);
+      for (long key = 0; key < 200; key += 1 + random.nextInt(3)) {
+        value.set(ValueLayout.JAVA_LONG_UNALIGNED, 0, key + 1000);
+        if (bytesValues) {
+          map.put(number(key), value);
+        } else {
+          map.put(key, key + 1000);
+        }
+        model.put(key, key + 1000);
+      }
+      SkipListCursor cursor = map.cursor();
+      @Nullable Long at = null;
+      for (int step = 0; step < 20_000; step++) {
+        long key = random.nextInt(204);
+        switch (random.nextInt(20)) {
+          case 0 -> at = cursor.ceiling(key) ? model.ceilingKey(key) : null;
+          case 1 -> at = cursor.floor(key) ? model.floorKey(key) : null;
+          case 2 -> at = cursor.higher(key) ? model.higherKey(key) : null;
+          case 3 -> at = cursor.lower(key) ? model.lowerKey(key) : null;
+          default -> {
+            boolean up = random.nextInt(3) > 0;
+            at =
+                up
+                    ? at == null ? model.firstKey() : model.higherKey(at)
+                    : at == null ? model.lastKey() : model.lowerKey(at);
+            assertThat(up ? cursor.next() : cursor.previous())
+                .as("step %d", step)
+                .isEqualTo(at != null);
+          }
+        }
+        assertThat(cursor.isAtEntry()).as("step %d", step).isEqualTo(at != null);
+        if (at != null) {
+          assertThat(cursor.longKey()).as("step %d", step).isEqualTo(at);
+          assertThat(
+                  bytesValues
+                      ? cursor.value().get(ValueLayout.JAVA_LONG_UNALIGNED, 0)
+                      : cursor.longValue())
+              .as("step %d", step)
+              .isEqualTo(at + 1000);
+        } else {
+          assertThatThrownBy(cursor::longKey).isInstanceOf(NoSuchElementException.class);
+        }
+      }
+    }
+  }
+
+  private static MemorySegment number(long key) {
+    return MemorySegment.ofArray(ByteBuffer.allocate(Long.BYTES).putLong(key).array());
   }
 }
