@@ -50,7 +50,7 @@ public enum MapPeers {
     MapPeer create(Kind kind, long entries) {
       return kind == Kind.NUMBERS
           ? new NumberTree(CsbTreeMap.create(KeyCodecs.int64(), ValueCodecs.int64()))
-          : new ByteTree(CsbTreeMap.create(KeyCodecs.bytes(), ValueCodecs.bytes()));
+          : new ByteTree(CsbTreeMap.create(KeyCodecs.bytes(), ValueCodecs.bytes()), kind);
     }
   },
   /** The JDK's concurrent map. */
@@ -108,7 +108,9 @@ public enum MapPeers {
     /** Both are numbers of 8 bytes. */
     NUMBERS,
     /** Keys are 16 bytes, values 256. */
-    BYTES
+    BYTES,
+    /** The same, and maps that copy values copy only the one byte that is read. */
+    PARTS
   }
 
   private static final int KEY_BYTES = 16;
@@ -378,6 +380,11 @@ public enum MapPeers {
 
     private final MemorySegment key = Arena.ofAuto().allocate(KEY_BYTES, 8);
     private final MemorySegment value = Arena.ofAuto().allocate(VALUE_BYTES, 8);
+    private final MemorySegment read;
+
+    Entry(Kind kind) {
+      read = Arena.ofAuto().allocate(kind == Kind.PARTS ? Byte.BYTES : VALUE_BYTES, 8);
+    }
 
     MemorySegment key(long i) {
       key.set(NUMBER, 0, MapPeer.mix(i));
@@ -395,7 +402,7 @@ public enum MapPeers {
 
     @Override
     public Session session() {
-      return kind == Kind.NUMBERS ? new NumberSession(map) : new ByteSession(map);
+      return kind == Kind.NUMBERS ? new NumberSession(map) : new ByteSession(map, kind);
     }
 
     @Override
@@ -450,8 +457,8 @@ public enum MapPeers {
     private record ByteSession(SkipListMap map, SkipListCursor cursor, Entry entry)
         implements Session {
 
-      ByteSession(SkipListMap map) {
-        this(map, map.cursor(), new Entry());
+      ByteSession(SkipListMap map, Kind kind) {
+        this(map, kind == Kind.PARTS ? map.cursor(Byte.BYTES) : map.cursor(), new Entry(kind));
       }
 
       @Override
@@ -461,8 +468,8 @@ public enum MapPeers {
 
       @Override
       public long get(long i) {
-        map.get(entry.key(i), entry.value);
-        return entry.value.get(ValueLayout.JAVA_BYTE, 0);
+        map.get(entry.key(i), entry.read);
+        return entry.read.get(ValueLayout.JAVA_BYTE, 0);
       }
 
       @Override
@@ -540,7 +547,7 @@ public enum MapPeers {
     }
   }
 
-  private record ByteTree(CsbTreeMap<byte[], byte[]> map) implements MapPeer {
+  private record ByteTree(CsbTreeMap<byte[], byte[]> map, Kind kind) implements MapPeer {
 
     @Override
     public long heldBytes() {
@@ -554,8 +561,8 @@ public enum MapPeers {
 
     @Override
     public Session session() {
-      CsbTreeCursor cursor = map.cursor();
-      Entry entry = new Entry();
+      CsbTreeCursor cursor = kind == Kind.PARTS ? map.cursor(Byte.BYTES) : map.cursor();
+      Entry entry = new Entry(kind);
       return new Session() {
         @Override
         public void put(long i) {
@@ -564,8 +571,8 @@ public enum MapPeers {
 
         @Override
         public long get(long i) {
-          map.get(entry.key(i), entry.value);
-          return entry.value.get(ValueLayout.JAVA_BYTE, 0);
+          map.get(entry.key(i), entry.read);
+          return entry.read.get(ValueLayout.JAVA_BYTE, 0);
         }
 
         @Override

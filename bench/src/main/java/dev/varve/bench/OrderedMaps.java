@@ -21,7 +21,8 @@ import java.util.concurrent.Future;
 /**
  * Ordered maps beside each other, in turn in one JVM.
  *
- * <pre>BENCH_JVM='-Xms12g -Xmx12g -Xmn7g' bench/run maps numbers|bytes ENTRIES [ROUNDS] [THREADS]
+ * <pre>
+ * BENCH_JVM='-Xms12g -Xmx12g -Xmn7g' bench/run maps numbers|bytes|parts ENTRIES [ROUNDS] [THREADS]
  * </pre>
  *
  * <p>The first contender of every table is ConcurrentSkipListMap as it was built, which is "fresh"

@@ -29,9 +29,9 @@ public final class CsbTreeCursor {
   private final Tree tree;
   private final TreeCursor cursor;
 
-  CsbTreeCursor(Tree tree) {
+  CsbTreeCursor(Tree tree, int valueBytes) {
     this.tree = tree;
-    this.cursor = tree.cursor();
+    this.cursor = tree.cursor(valueBytes);
   }
 
   /**
@@ -214,7 +214,7 @@ public final class CsbTreeCursor {
   }
 
   /**
-   * Returns the bytes of the value.
+   * Returns the bytes of the value, or as many of the first as the cursor was made for.
    *
    * @return a copy that is good until the cursor moves
    * @throws IllegalStateException if the cursor is on no entry

@@ -207,7 +207,23 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @return a cursor for one thread at a time
    */
   public CsbTreeCursor cursor() {
-    return new CsbTreeCursor(tree);
+    return cursor(MAX_VALUE_BYTES);
+  }
+
+  /**
+   * Returns a cursor that copies only the beginning of values, which saves most of the time of a
+   * scan if values are long.
+   *
+   * @param valueBytes how many bytes of each value it has at most; 0 for keys alone. Values that
+   *     are numbers it has whole
+   * @return a cursor for one thread at a time, on no entry
+   * @throws IllegalArgumentException if the number is negative
+   */
+  public CsbTreeCursor cursor(int valueBytes) {
+    if (valueBytes < 0) {
+      throw new IllegalArgumentException("A value has 0 bytes or more: " + valueBytes);
+    }
+    return new CsbTreeCursor(tree, valueBytes);
   }
 
   /**
@@ -242,7 +258,8 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * Looks a number up and copies the value.
    *
    * @param key a number
-   * @param target where to copy the value, if it fits; overwritten perhaps also if it is absent
+   * @param target where to copy the value, or as many of its first bytes as fit; overwritten
+   *     perhaps also if it is absent
    * @return the size of the value in bytes, or -1 if there is none
    * @throws ClosedException if the map is closed
    * @throws IllegalArgumentException if keys have variable size or values are numbers
@@ -258,7 +275,8 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * Looks bytes up and copies the value.
    *
    * @param key the bytes, all of the segment
-   * @param target where to copy the value, if it fits; overwritten perhaps also if it is absent
+   * @param target where to copy the value, or as many of its first bytes as fit; overwritten
+   *     perhaps also if it is absent
    * @return the size of the value in bytes, or -1 if there is none
    * @throws ClosedException if the map is closed
    * @throws IllegalArgumentException if keys or values are numbers

@@ -27,6 +27,9 @@ final class SkipListCells {
   /** The longest value: 1 GiB. */
   static final int MAX_VALUE_BYTES = 1 << 30;
 
+  /** A key of this size or less lies whole in the lines that are read in advance. */
+  private static final int USUAL_KEY_BYTES = 32;
+
   private static final int DATA_WORDS = SkipListSizeClass.MAX_WORDS - 1;
   private static final long LOW = 0xFFFF_FFFFL;
 
@@ -170,6 +173,11 @@ final class SkipListCells {
     return bytes < 0 || bytes > Math.min(totalBytes(value), MAX_KEY_BYTES) ? 0 : bytes;
   }
 
+  /** The bytes of the value, or anything if the image is not current. */
+  int valueBytesOf(long value) {
+    return totalBytes(value) - keyBytesOf(value);
+  }
+
   /**
    * Compares a key with an entry's.
    *
@@ -193,12 +201,18 @@ final class SkipListCells {
     return Integer.compare(keyBytes, bytes);
   }
 
-  /** Reads a word of each line of a cell, so that it is on its way when it is needed. */
-  long touch(long value) {
+  /**
+   * Reads a word of each line of a cell, so that it is on its way when it is needed.
+   *
+   * @param value the value word
+   * @param valueBytes how many of the value's bytes are needed at most
+   */
+  long touch(long value, int valueBytes) {
     int ref = (int) value;
     Words words = space.words(ref);
     long at = space.at(ref);
-    long end = Math.min(words.size(), at + 1 + Math.min(DATA_WORDS, wordsOf(totalBytes(value))));
+    int bytes = (int) Math.min(totalBytes(value), (long) USUAL_KEY_BYTES + valueBytes);
+    long end = Math.min(words.size(), at + 1 + Math.min(DATA_WORDS, wordsOf(bytes)));
     long sum = 0;
     for (long line = at; line < end; line += 8) {
       sum += words.getPlain(line);
@@ -226,17 +240,29 @@ final class SkipListCells {
    *
    * @param op whose image the entry is from
    * @param value the value word, from a current image
-   * @param target where to, from its start; nothing is copied if it is too small
+   * @param target where to, from its start; if it is smaller, what fits
    * @return the bytes of the value, or -1 if the image is not current any more
    */
   int copyValue(SkipListOp op, long value, MemorySegment target) {
+    int all = valueBytesOf(value);
+    int bytes = (int) Math.min(all, target.byteSize());
+    return copyValue(op, value, target, bytes) ? all : -1;
+  }
+
+  /**
+   * Copies the first bytes of the value of an entry.
+   *
+   * @param op whose image the entry is from
+   * @param value the value word, from a current image
+   * @param target where to, from its start
+   * @param bytes how many, not more than the value or the target has; of no use if the image is not
+   *     current any more
+   * @return whether the image is current
+   */
+  boolean copyValue(SkipListOp op, long value, MemorySegment target, int bytes) {
     int keyBytes = keyBytesOf(value);
-    int bytes = totalBytes(value) - keyBytes;
     if (!op.still()) {
-      return -1;
-    }
-    if (bytes > target.byteSize()) {
-      return bytes;
+      return false;
     }
     int ref = (int) value;
     Words words = space.words(ref);
@@ -252,11 +278,11 @@ final class SkipListCells {
         break;
       }
       if (offset == bytes) {
-        return op.still() ? bytes : -1;
+        return op.still();
       }
       ref = (int) words.getPlain(at - 1);
       if (!op.still()) {
-        return -1;
+        return false;
       }
       words = space.words(ref);
       at = space.at(ref) + 1;
@@ -265,7 +291,7 @@ final class SkipListCells {
     if (offset < bytes) {
       putTail(target, offset, bytes, words.getPlain(at + in));
     }
-    return op.still() ? bytes : -1;
+    return op.still();
   }
 
   private static void putTail(MemorySegment target, long offset, int bytes, long word) {

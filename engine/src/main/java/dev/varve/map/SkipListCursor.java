@@ -65,10 +65,15 @@ public final class SkipListCursor {
   private MemorySegment keyView;
   private MemorySegment buffer = MemorySegment.ofArray(new long[8]);
   private int valueBytes;
+
+  /** How many bytes of a value are copied at most. */
+  private final int mostBytes;
+
   private long number;
 
-  SkipListCursor(SkipListMap map, SkipList list) {
+  SkipListCursor(SkipListMap map, SkipList list, int mostBytes) {
     this.map = map;
+    this.mostBytes = mostBytes;
     this.op = new SkipListOp(list);
     this.place = op;
     this.current = new SkipListOp(list);
@@ -300,7 +305,7 @@ public final class SkipListCursor {
     long sum = 0;
     for (int i = index + 1; i < end; i++) {
       long value = place.valueAt(i);
-      sum += place.still() ? place.list.cells.touch(value) : 0;
+      sum += place.still() ? place.list.cells.touch(value, mostBytes) : 0;
     }
     touched = sum;
     touchedEnd = end;
@@ -409,13 +414,15 @@ public final class SkipListCursor {
       number = cells.number(from, value);
       return from.still();
     }
-    int bytes = cells.copyValue(from, value, buffer);
+    int bytes = Math.min(cells.valueBytesOf(value), mostBytes);
+    if (!from.still()) {
+      return false;
+    }
     if (bytes > buffer.byteSize()) {
       buffer = MemorySegment.ofArray(new long[Math.max(SkipListCells.wordsOf(bytes), 16)]);
-      bytes = cells.copyValue(from, value, buffer);
     }
     valueBytes = bytes;
-    return bytes >= 0;
+    return cells.copyValue(from, value, buffer, bytes);
   }
 
   /** Copies entries of the place's image; false if it is not current. */
@@ -514,7 +521,7 @@ public final class SkipListCursor {
   }
 
   /**
-   * Returns the value of the entry.
+   * Returns the value of the entry, or as many of its first bytes as the cursor was made for.
    *
    * @return its bytes, valid until the cursor moves
    * @throws NoSuchElementException if the cursor is at no entry

@@ -218,7 +218,12 @@ final class Tree {
   }
 
   TreeCursor cursor() {
-    return new TreeCursor(layout, memory, reader);
+    return cursor(MAX_VALUE_BYTES);
+  }
+
+  /** A cursor that copies so many bytes of a value at most. */
+  TreeCursor cursor(int valueBytes) {
+    return new TreeCursor(layout, memory, reader, valueBytes);
   }
 
   /** Checks the structure, for tests. */

@@ -73,6 +73,11 @@ final class TreeBlobs {
     return address << SIZE_BITS | bytes;
   }
 
+  /** A reference of the first bytes of a blob, or of all if there are not as many. */
+  static long first(long ref, int most) {
+    return bytes(ref) <= most ? ref : (ref & ~(long) SIZE_MASK) | most;
+  }
+
   static long address(long ref) {
     return ref >>> SIZE_BITS;
   }

@@ -42,6 +42,9 @@ final class TreeCursor {
   private final TreeMemory memory;
   private final TreeReader reader;
 
+  /** How many bytes of a value are copied at most. */
+  private final int mostBytes;
+
   /** For each entry of the batch its key or tag, the reference of the key if any, and the value. */
   private final long[] keys;
 
@@ -77,7 +80,8 @@ final class TreeCursor {
   private long leafHeader;
   private int nextLeaf;
 
-  TreeCursor(TreeLayout layout, TreeMemory memory, TreeReader reader) {
+  TreeCursor(TreeLayout layout, TreeMemory memory, TreeReader reader, int mostBytes) {
+    this.mostBytes = mostBytes;
     this.layout = layout;
     this.memory = memory;
     this.reader = reader;
@@ -419,6 +423,7 @@ final class TreeCursor {
         bytes += TreeBlobs.bytes(refs[i]);
       }
       if (layout.variableValues) {
+        values[i] = TreeBlobs.first(values[i], mostBytes);
         valueOffsets[i] = bytes;
         bytes += TreeBlobs.bytes(values[i]);
       }

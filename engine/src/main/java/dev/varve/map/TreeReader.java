@@ -192,10 +192,12 @@ final class TreeReader {
               return Long.BYTES;
             }
             int bytes = TreeBlobs.bytes(value);
-            if (target == null || bytes > target.byteSize() - targetOffset) {
+            if (target == null) {
               return bytes;
             }
-            TreeBlobs.read(slabs, memory.slabShift, value, target, targetOffset);
+            int room = (int) Math.min(bytes, target.byteSize() - targetOffset);
+            long first = TreeBlobs.first(value, room);
+            TreeBlobs.read(slabs, memory.slabShift, first, target, targetOffset);
             VarHandle.loadLoadFence();
             if (words.getOpaque(base) == header && memory.slabs() == slabs) {
               return bytes;

@@ -114,7 +114,7 @@ class CsbTreeMapTest {
     assertThat(texts.get(bytes("c"), target)).isEqualTo(-1);
     target.fill((byte) 1);
     assertThat(texts.get(bytes("b"), target.asSlice(0, 4))).isEqualTo(5);
-    assertThat(target.get(Layouts.BYTE, 0)).isEqualTo((byte) 1);
+    assertThat(target.asSlice(0, 5).toArray(Layouts.BYTE)).asString().isEqualTo("beec\u0001");
     assertThat(texts.containsKey(bytes("a"))).isTrue();
     CsbTreeCursor cursor = texts.cursor();
     assertThat(cursor.floor(bytes("az"))).isTrue();
@@ -468,5 +468,39 @@ class CsbTreeMapTest {
     }
     assertThat(sum).isEqualTo(100_000);
     assertThat(numbers.get(100L ^ Long.MIN_VALUE, 0)).isEqualTo(100_000);
+  }
+
+  @Test
+  void valuesAreReadInPart() {
+    try (CsbTreeMap<byte[], byte[]> map =
+        CsbTreeMap.create(KeyCodecs.bytes(), ValueCodecs.bytes())) {
+      byte[] bytes = new byte[10_000];
+      new Random(1).nextBytes(bytes);
+      MemorySegment whole = MemorySegment.ofArray(bytes);
+      int[] sizes = {0, 1, 7, 8, 9, 255, 4080, 10_000};
+      for (int size : sizes) {
+        map.put(
+            MemorySegment.ofArray(new byte[] {1, 2, (byte) (size >> 8), (byte) size}),
+            whole.asSlice(0, size));
+      }
+      for (int most : new int[] {0, 1, 7, 8, 9, 100, 4079, 20_000}) {
+        CsbTreeCursor cursor = map.cursor(most);
+        byte[] target = new byte[most];
+        boolean more = cursor.first();
+        for (int size : sizes) {
+          int part = Math.min(size, most);
+          assertThat(more).isTrue();
+          assertThat(cursor.valueBytes().byteSize()).isEqualTo(part);
+          assertThat(cursor.valueBytes().mismatch(whole.asSlice(0, part))).isEqualTo(-1);
+          assertThat(map.get(cursor.keyBytes(), MemorySegment.ofArray(target))).isEqualTo(size);
+          assertThat(
+                  MemorySegment.ofArray(target).asSlice(0, part).mismatch(whole.asSlice(0, part)))
+              .isEqualTo(-1);
+          more = cursor.next();
+        }
+        assertThat(more).isFalse();
+      }
+      assertThatThrownBy(() -> map.cursor(-1)).isInstanceOf(IllegalArgumentException.class);
+    }
   }
 }

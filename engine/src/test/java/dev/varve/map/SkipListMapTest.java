@@ -2,6 +2,7 @@
 package dev.varve.map;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.ClosedException;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Random;
 import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -277,6 +279,37 @@ class SkipListMapTest {
         least = Math.min(least, threads.getCurrentThreadAllocatedBytes() - before);
       }
       assertThat(least).as("bytes in 180,000 operations").isLessThan(20_000);
+    }
+  }
+
+  @Test
+  void valuesAreReadInPart() {
+    try (SkipListMap map = SkipListMap.builder().build()) {
+      byte[] bytes = new byte[10_000];
+      new Random(1).nextBytes(bytes);
+      MemorySegment whole = MemorySegment.ofArray(bytes);
+      int[] sizes = {0, 1, 7, 8, 9, 255, 4064, 4079, 4080, 4081, 10_000};
+      for (int size : sizes) {
+        map.put(
+            MemorySegment.ofArray(new byte[] {1, 2, (byte) (size >> 8), (byte) size}),
+            whole.asSlice(0, size));
+      }
+      for (int most : new int[] {0, 1, 7, 8, 9, 100, 4063, 4072, 4073, 5000, 20_000}) {
+        SkipListCursor cursor = map.cursor(most);
+        byte[] target = new byte[most];
+        for (int size : sizes) {
+          int part = Math.min(size, most);
+          assertThat(cursor.next()).isTrue();
+          assertThat(cursor.value().byteSize()).isEqualTo(part);
+          assertThat(cursor.value().mismatch(whole.asSlice(0, part))).isEqualTo(-1);
+          assertThat(map.get(cursor.key(), MemorySegment.ofArray(target))).isEqualTo(size);
+          assertThat(
+                  MemorySegment.ofArray(target).asSlice(0, part).mismatch(whole.asSlice(0, part)))
+              .isEqualTo(-1);
+        }
+        assertThat(cursor.next()).isFalse();
+      }
+      assertThatIllegalArgumentException().isThrownBy(() -> map.cursor(-1));
     }
   }
 }
