@@ -7,8 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Memory fresh from the system, which is where the time of filling a large structure goes: the
- * first touch of 4 KiB is a page fault of 0.25 us on bare metal and up to 15 us on a virtual
- * machine.
+ * first touch of 4 KiB is a page fault, of 15 us on one virtual machine.
  *
  * <p>Pieces of 2 MiB and more come in huge pages, one fault each, on Linux where native access is
  * granted to the engine and the kernel's setting {@code transparent_hugepage/enabled} is not {@code
