@@ -159,7 +159,8 @@ final class Batches {
     }
   }
 
-  private static void check(LogFrame frame, long tag, int kind, int most) {
+  /** Checks what a frame says and holds, without its context. */
+  static void check(LogFrame frame, long tag, int kind, int most) {
     assertThat(frame.tag()).isEqualTo(tag);
     assertThat(frame.kind()).isEqualTo(kind);
     byte[][] parts = parts(tag, most);

@@ -18,16 +18,19 @@ import java.util.List;
 import java.util.Random;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What the log writes is what docs/formats/replay-log.md says, as {@link PageDecoder} reads it. */
 class FormatPageTest {
 
   private static final int MOST = 700;
+  private static final int LARGE = 4000;
+  private static final int LIVES =
+      Integer.getInteger("varve.lives", Boolean.getBoolean("varve.long") ? 2000 : 30);
   private static final Path PAGE = Path.of("../docs/formats/replay-log.md");
 
   @TempDir Path home;
@@ -37,8 +40,13 @@ class FormatPageTest {
 
   private List<Long> ofSegment = List.of();
 
+  /** How large the parts of every fifth batch, and of every fifth context, are at most. */
+  private int large = MOST;
+
+  private @Nullable Path dir;
+
   private Path dir() {
-    return home.resolve("log");
+    return dir == null ? home.resolve("log") : dir;
   }
 
   private ReplayLogBuilder builder() {
@@ -50,27 +58,52 @@ class FormatPageTest {
         .segmentBytes(8192);
   }
 
+  private int most(long tag) {
+    return tag % 5 == 2 ? large : MOST;
+  }
+
+  private FrameSource source(long number) {
+    return Batches.source(number, most(number));
+  }
+
+  private FrameSource context(long number) {
+    return Batches.context(number, most(1_000_000 + number));
+  }
+
   /** Appends batches, with context at the start of each segment and with every fourth. */
   private void append(ReplayLog log, int count, boolean fresh) {
+    append(log, count, fresh, 4);
+  }
+
+  private void append(ReplayLog log, int count, boolean fresh, int every) {
     for (int i = 0; i < count; i++) {
       long number = log.count();
       List<FrameSource> added = new ArrayList<>();
       boolean begins = log.prepare(MOST, fresh && i == 0);
       ofSegment = new ArrayList<>(begins ? List.of() : ofSegment);
-      for (int more = begins ? 2 : number % 4 == 3 ? 1 : 0; more > 0; more--) {
-        added.add(Batches.context(10 * number + more, MOST));
+      for (int more = begins ? 2 : number % every == every - 1 ? 1 : 0; more > 0; more--) {
+        added.add(context(10 * number + more));
         ofSegment.add(10 * number + more);
       }
-      assertThat(log.append(added, Batches.source(number, MOST))).isEqualTo(number);
+      assertThat(log.append(added, source(number))).isEqualTo(number);
       contexts.add(ofSegment);
     }
   }
 
-  private static void read(LogReader reader, int count) {
+  private void read(LogReader reader, int count) {
     for (int i = 0; i < count; i++) {
-      LogFrame frame = reader.poll();
-      assertThat(frame).isNotNull();
-      frame.close();
+      try (LogFrame frame = reader.poll()) {
+        assertThat(frame).isNotNull();
+        Batches.check(frame, frame.batch(), Batches.kind(frame.batch()), most(frame.batch()));
+        List<Long> expected = contexts.get((int) frame.batch());
+        assertThat(frame.contexts()).isEqualTo(expected.size());
+        for (int context = 0; context < expected.size(); context++) {
+          try (LogFrame of = frame.context(context)) {
+            assertThat(of.tag()).isEqualTo(1_000_000 + expected.get(context));
+            Batches.check(of, of.tag(), 9, most(of.tag()));
+          }
+        }
+      }
     }
   }
 
@@ -97,10 +130,10 @@ class FormatPageTest {
     return page;
   }
 
-  private static void check(PageDecoder.Frame frame, int kind, long tag) {
+  private void check(PageDecoder.Frame frame, int kind, long tag) {
     assertThat(frame.kind()).isEqualTo(kind);
     assertThat(frame.tag()).isEqualTo(tag);
-    byte[][] parts = Batches.parts(tag, MOST);
+    byte[][] parts = Batches.parts(tag, most(tag));
     assertThat(frame.parts()).containsExactly(parts);
   }
 
@@ -205,46 +238,109 @@ class FormatPageTest {
     assertThat(page.created).isGreaterThan(1_600_000_000_000L);
   }
 
-  @ParameterizedTest
-  @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8})
-  void randomLives(int turn) throws IOException {
-    live(Long.getLong("varve.seed", System.nanoTime()) + turn);
+  /** A log in which batches are read, and so released, before anything is written. */
+  private ReplayLogBuilder released(long memory) {
+    large = LARGE;
+    return builder()
+        .writePolicy(WritePolicy.ON_EVICTION)
+        .memoryCapacity(memory)
+        .segmentBytes(1 << 20)
+        .maxReaders(1);
   }
 
-  /** A batch too big for memory came behind one that was released without a file, with context. */
+  /** Appends a batch with given context. */
+  private void append(ReplayLog log, boolean begins, List<Long> added, long number) {
+    assertThat(log.prepare(LARGE, false)).isEqualTo(begins);
+    ofSegment = new ArrayList<>(ofSegment);
+    ofSegment.addAll(added);
+    List<FrameSource> sources = added.stream().map(this::context).toList();
+    assertThat(log.append(sources, source(number))).isEqualTo(number);
+    contexts.add(ofSegment);
+  }
+
+  /** A batch too big for memory is written with the context of batches that never were. */
   @Test
-  void aLifeThatOnceFailed() throws IOException {
-    live(43372837230169L);
+  void contextOfBatchesThatWereReleasedWithoutAFile() throws IOException {
+    LogReader reader;
+    try (ReplayLog log = released(4000).create()) {
+      reader = log.reader(0);
+      append(log, true, List.of(3L), 0);
+      read(reader, 1);
+      append(log, false, List.of(4L), 1);
+      read(reader, 1);
+      assertThat(log.statistics().hotBytes()).isPositive();
+      assertThat(log.statistics().segments()).isZero();
+      append(log, false, List.of(6L), 2);
+      // All of it is in the file now, and takes no memory.
+      assertThat(log.statistics().segments()).isOne();
+      assertThat(log.statistics().hotBytes()).isZero();
+      assertThat(log.statistics().heldBytes()).isZero();
+      append(log, false, List.of(), 3);
+    }
+    reader.close();
+    PageDecoder page = decoded();
+    assertThat(page.firstBatch).isEqualTo(2);
+    assertThat(page.batches.getFirst().contexts()).hasSize(3);
+    try (ReplayLog log = released(4000).open();
+        LogReader again = log.reader(2)) {
+      read(again, 2);
+    }
   }
 
-  private void live(long seed) throws IOException {
+  /** Random lives. {@code varve.seed} says from which seed, {@code varve.lives} how many. */
+  @Test
+  void randomLives() throws IOException {
+    long seed = Long.getLong("varve.seed", System.nanoTime());
     System.out.println("FormatPageTest: seed " + seed);
+    for (int turn = 0; turn < LIVES; turn++) {
+      try {
+        life(seed + turn, home.resolve("life-" + turn));
+      } catch (RuntimeException | AssertionError e) {
+        throw new AssertionError("-Dvarve.seed=" + (seed + turn) + " -Dvarve.lives=1", e);
+      }
+    }
+  }
+
+  /**
+   * The life of a log under small budgets. Memory for few batches, batches that do not fit in it,
+   * context that comes often, and readers that take everything: so that what must leave memory has
+   * sometimes been released, and sometimes was never written.
+   */
+  private void life(long seed, Path directory) throws IOException {
     Random random = new Random(seed);
-    WritePolicy policy = WritePolicy.values()[random.nextInt(2)];
+    dir = directory;
+    large = LARGE;
+    contexts.clear();
+    WritePolicy policy =
+        random.nextInt(3) == 0 ? WritePolicy.ON_INSERTION : WritePolicy.ON_EVICTION;
     Durability[] levels = {
       Durability.NONE,
       Durability.async(Duration.ofHours(1)),
       policy == WritePolicy.ON_INSERTION ? Durability.SYNC : Durability.NONE
     };
+    long memory = random.nextInt(1000 << random.nextInt(6));
     ReplayLogBuilder builder =
         builder()
             .writePolicy(policy)
             .durability(levels[random.nextInt(3)])
-            .memoryCapacity(random.nextInt(20_000))
+            .memoryCapacity(memory)
+            .segmentBytes(4096 << random.nextInt(4))
             .maxReaders(1);
+    int contextEvery = 1 + random.nextInt(4);
     long position = 0;
-    for (int life = 0; life < 4; life++) {
+    for (int life = 0; life < 3; life++) {
       LogReader reader;
       try (ReplayLog log = life == 0 ? builder.create() : builder.open()) {
         reader = log.reader(log.firstBatch());
         reader.seek(Math.max(position, log.firstBatch()));
         for (int step = 0; step < 15; step++) {
-          switch (random.nextInt(6)) {
-            case 0 -> read(reader, random.nextInt((int) reader.lag() + 1));
-            case 1 -> log.sync();
-            case 2 -> log.flush();
-            case 3 -> log.fail("at step " + step);
-            default -> append(log, random.nextInt(6), random.nextInt(5) == 0);
+          switch (random.nextInt(16)) {
+            case 0, 1 -> read(reader, random.nextInt((int) reader.lag() + 1));
+            case 2, 3, 4, 5 -> read(reader, (int) reader.lag());
+            case 6 -> log.sync();
+            case 7 -> log.flush();
+            case 8 -> log.fail("at step " + step);
+            default -> append(log, random.nextInt(5), random.nextInt(8) == 0, contextEvery);
           }
         }
         position = reader.position();
