@@ -237,9 +237,13 @@ final class Tiers {
     }
     if (options.writePolicy() == WritePolicy.ON_EVICTION && all <= hot.capacity) {
       keep(incoming.getLast(), contextBytes);
-      makeRoom(frame.hot == null ? all : contextBytes);
-      heat(incoming);
-      return;
+      long fresh = frame.hot == null ? all : contextBytes;
+      makeRoom(fresh);
+      if (hotBytes + fresh <= hot.capacity) {
+        heat(incoming);
+        return;
+      }
+      // What is left is context of released batches, which only goes to the file with a batch.
     }
     List<DiskTier.Incoming> frames = incoming;
     int unwritten = segment.writtenContexts;

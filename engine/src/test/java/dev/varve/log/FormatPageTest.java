@@ -287,6 +287,23 @@ class FormatPageTest {
     }
   }
 
+  /** Context that outlives its batches takes no more memory than there is. */
+  @Test
+  void contextOfReleasedBatchesLeavesMemory() throws IOException {
+    LogReader reader;
+    try (ReplayLog log = released(10_000).create()) {
+      reader = log.reader(0);
+      for (long number = 0; number < 50; number++) {
+        append(log, number == 0, List.of(10 * number), number);
+        assertThat(log.statistics().hotBytes()).isLessThanOrEqualTo(10_000);
+        read(reader, 1);
+      }
+      assertThat(log.statistics().segments()).isOne();
+    }
+    reader.close();
+    assertThat(decoded().firstBatch).isEqualTo(50);
+  }
+
   /** Random lives. {@code varve.seed} says from which seed, {@code varve.lives} how many. */
   @Test
   void randomLives() throws IOException {
@@ -342,6 +359,7 @@ class FormatPageTest {
             case 8 -> log.fail("at step " + step);
             default -> append(log, random.nextInt(5), random.nextInt(8) == 0, contextEvery);
           }
+          assertThat(log.statistics().hotBytes()).isLessThanOrEqualTo(memory);
         }
         position = reader.position();
       }
