@@ -4,6 +4,7 @@ package dev.varve.arrow;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.log.WritePolicy;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -42,6 +43,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Dictionaries that grow and are replaced replay exactly, of every type and read in any order. */
 @Timeout(240)
@@ -179,7 +181,11 @@ class StreamCacheDictionariesTest {
 
   /** What Arrow's own reader finds in the sealed segments, with one dictionary a segment. */
   private void checkSegments(Path directory) throws IOException {
-    int batch = 0;
+    checkSegments(directory, 0);
+  }
+
+  private void checkSegments(Path directory, int first) throws IOException {
+    int batch = first;
     List<Path> files;
     try (Stream<Path> all = Files.list(directory)) {
       files = all.filter(each -> each.toString().endsWith(".arrow")).sorted().toList();
@@ -265,7 +271,7 @@ class StreamCacheDictionariesTest {
         batch(sample, 30, dictionaries);
       }
     }
-    for (dev.varve.log.WritePolicy policy : dev.varve.log.WritePolicy.values()) {
+    for (WritePolicy policy : WritePolicy.values()) {
       for (long budget : new long[] {0, 6000, 1 << 24}) {
         for (long segment : new long[] {4096, 1 << 20}) {
           try (StreamCache cache =
@@ -291,6 +297,62 @@ class StreamCacheDictionariesTest {
         }
       }
     }
+  }
+
+  /**
+   * Batches that were read, and so released, before anything was written leave their dictionaries
+   * to one that is too big for memory and to those behind it.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void dictionariesOfBatchesThatWereReleasedWithoutAFile(boolean grown) throws Exception {
+    Field text = ArrowSamples.nullable("value", ArrowType.Utf8.INSTANCE);
+    ArrowSamples.Sample sample =
+        new ArrowSamples.Sample("text", new Schema(List.of(encoded("c", 1))), Map.of(1L, text));
+    int released = 4;
+    int[][] seedsCountsAndRows = {
+      {1, 3, 20},
+      {1, 5, 20},
+      {2, 5, 20},
+      {2, grown ? 9 : 5, 20}, // read before the next
+      {2, grown ? 12 : 5, 5000},
+      {2, 12, 20},
+      {3, 12, 20},
+      {3, 12, 5000},
+      {4, 7, 5000}
+    };
+    for (int[] each : seedsCountsAndRows) {
+      batch(sample, each[2], Map.of(1L, values(text, each[0], each[1])));
+    }
+    Path directory = home.resolve("cache");
+    StreamReader reader;
+    try (StreamCache cache =
+        builder(sample)
+            .directory(directory)
+            .memoryCapacity(8000)
+            .writePolicy(WritePolicy.ON_EVICTION)
+            .maxReaders(1)
+            .kept()
+            .create()) {
+      reader = cache.reader();
+      for (int i = 0; i < released; i++) {
+        assertThat(reader.loadNextBatch()).isTrue();
+        assertBatch(reader.getVectorSchemaRoot(), reader, batches.get(i));
+      }
+      assertThat(cache.statistics().log().segments()).isZero();
+      assertThat(cache.ingestAll()).isEqualTo(batches.size());
+    }
+    reader.close(); // later than the cache, so that what it has not read is not released
+    try (StreamCache cache =
+            StreamCache.builder().allocator(allocator).directory(directory).open();
+        StreamReader again = cache.reader(Start.at(released))) {
+      for (int i = released; i < batches.size(); i++) {
+        assertThat(again.loadNextBatch()).isTrue();
+        assertBatch(again.getVectorSchemaRoot(), again, batches.get(i));
+      }
+      assertThat(again.loadNextBatch()).isFalse();
+    }
+    checkSegments(directory, released);
   }
 
   @Test
