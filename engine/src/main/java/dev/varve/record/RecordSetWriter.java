@@ -340,8 +340,11 @@ public final class RecordSetWriter implements AutoCloseable {
     unlocked(RecordWriter::sync);
   }
 
-  /** Lets other threads append meanwhile, so that several share a sync. */
-  private void unlocked(Consumer<RecordWriter> action) {
+  /**
+   * Has something done with the writer of the last file, once more if that was closed since. Other
+   * threads append meanwhile, so that several share a sync.
+   */
+  void unlocked(Consumer<RecordWriter> action) {
     boolean done = false;
     while (!done) {
       RecordWriter open;

@@ -372,6 +372,36 @@ class RecordSetTest {
     }
   }
 
+  /** The next file is begun, or the set closed, just before the last one would be flushed. */
+  @Test
+  void flushesTheNextFileWhenTheLastWasEnded() {
+    RecordSetWriter writer = builder(storage).append();
+    writer.append(new byte[10]);
+    List<RecordWriter> files = new ArrayList<>();
+    writer.unlocked(
+        file -> {
+          files.add(file);
+          if (files.size() < 3) {
+            writer.rotate();
+            writer.append(new byte[10]);
+          }
+          file.flush();
+        });
+    assertThat(files).hasSize(3).doesNotHaveDuplicates();
+    try (RecordSetReader reader = reader(storage)) {
+      assertThat(reader.end()).isEqualTo(3);
+    }
+    assertThatThrownBy(
+            () ->
+                writer.unlocked(
+                    file -> {
+                      writer.close();
+                      file.flush();
+                    }))
+        .isInstanceOf(ClosedException.class)
+        .hasMessageContaining("writer of set");
+  }
+
   @Test
   void oneWriterASet() {
     RecordSetWriter writer = builder(storage).append();
