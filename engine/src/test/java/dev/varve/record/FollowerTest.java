@@ -212,6 +212,46 @@ class FollowerTest {
     }
   }
 
+  /**
+   * A large record whose append failed can be whole all the same, and a follower passes it that
+   * does not want it. Come to a live file, which does not count it, it reads again what is there.
+   */
+  @Test
+  void readsAgainWhatALiveFileDoesNotCount() {
+    SimulatedStorage machine = RecordSamples.storage();
+    SimulatedStorage process = machine.otherProcess();
+    Expected expected = new Expected(machine);
+    LiveCrashTest.writer(process).create().close();
+    try (Follower follower = follower(machine).from(3).open();
+        RecordWriter writer = LiveCrashTest.writer(process).append()) {
+      expected.append(writer, RecordSamples.random(0, 200));
+      writer.flush();
+      long header = process.calls(Operation.WRITE) + 4;
+      process.afterEachEffect(
+          at -> {
+            if (at.calls(Operation.WRITE) == header) {
+              throw new StorageException("written, and failed");
+            }
+          });
+      assertThatThrownBy(() -> writer.append(RecordSamples.random(1, 4000)))
+          .isInstanceOf(StorageException.class);
+      process.afterEachEffect(at -> {});
+      assertThat(follower.poll()).isFalse();
+      assertThat(follower.nextNumber()).isEqualTo(3);
+      for (int i = 1; i < 5; i++) {
+        expected.append(writer, RecordSamples.random(10 + i, 200));
+      }
+      expected.seen = 3;
+      expected.poll(follower, 1);
+      assertThat(follower.state()).isNotEqualTo(FollowerState.POLLED);
+      // So many that the follower must go back to the file.
+      for (int i = 5; i < 60; i++) {
+        expected.append(writer, RecordSamples.random(10 + i, 500));
+      }
+      expected.poll(follower, Integer.MAX_VALUE);
+    }
+  }
+
   /** A follower finds out that a writer begins to publish, by looking now and then. */
   @Test
   void changesBetweenFileAndSlot() {
