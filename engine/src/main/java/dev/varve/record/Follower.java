@@ -537,7 +537,8 @@ public final class Follower implements AutoCloseable {
         throw new IllegalStateException(
             "follower of " + path + " has no cursor; name one when it is opened");
       }
-      mark.commit(feed.firstId(), wanted, epoch);
+      // Where nothing was delivered, the records that the last position is about still count.
+      mark.commit(feed.firstId(), wanted, epoch == 0 ? mark.epoch() : epoch);
     } finally {
       lock.unlock();
     }

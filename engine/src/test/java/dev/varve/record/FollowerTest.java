@@ -651,6 +651,45 @@ class FollowerTest {
     writer.close();
   }
 
+  /**
+   * The record before a cursor is in a gap that a repair left. What is committed then still tells
+   * if a copy of the file from before gets other records.
+   */
+  @Test
+  void aCursorBehindAGapKeepsItsEpoch() {
+    SimulatedStorage storage = RecordSamples.storage();
+    RecordWriter writer = RecordSamples.writer(storage).create();
+    writer.append(RecordSamples.random(0, 100));
+    writer.flush();
+    byte[] before = RecordSamples.content(storage, RecordSamples.FILE);
+    writer.append(RecordSamples.random(1, 100));
+    writer.close();
+    try (Follower follower = follower(storage).cursor("c").open()) {
+      assertThat(follower.poll()).isTrue();
+      assertThat(follower.poll()).isTrue();
+      follower.commit();
+    }
+    byte[] damaged = RecordSamples.content(storage, RecordSamples.FILE);
+    damaged[before.length + 100] ^= 1;
+    RecordSamples.put(storage, RecordSamples.FILE, damaged);
+    assertThat(RecordFiles.repair(RecordSamples.FILE, storage).lost()).isOne();
+    try (Follower follower = follower(storage).cursor("c").open()) {
+      assertThat(follower.nextNumber()).isEqualTo(2);
+      follower.commit();
+    }
+    try (FollowerCursor cursor = FollowerCursor.open(storage, RecordSamples.FILE, "c")) {
+      assertThat(cursor.number()).isEqualTo(2);
+      assertThat(cursor.epoch()).isOne();
+    }
+    RecordSamples.put(storage, RecordSamples.FILE, before);
+    try (RecordWriter again = RecordSamples.writer(storage).append()) {
+      again.append(RecordSamples.random(2, 100));
+      again.append(RecordSamples.random(3, 100));
+    }
+    assertThatThrownBy(() -> follower(storage).cursor("c").open())
+        .isInstanceOf(SnapshotLostException.class);
+  }
+
   /** Files that are no cursors, or damaged ones, keep nobody from writing. */
   @Test
   void writersBesideCursorsThatAreNone() {
