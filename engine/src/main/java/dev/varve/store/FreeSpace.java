@@ -1,0 +1,657 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import dev.varve.CorruptionException;
+import dev.varve.FullException;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * The pages of a data file that a writer may take, as the free log tells, and what the current txn
+ * took and freed.
+ *
+ * <p>For who holds the writer's turn, in this order: {@link #load}, {@link #begin}; then {@link
+ * #take}, {@link #free}, {@link #mark} and {@link #rollback} as they come; {@link #commit} and
+ * {@link #committed}. {@link #abort} ends a txn at any time before {@link #committed}, also after
+ * an exception; then the next one begins with {@link #load} again.
+ *
+ * <p>Not thread-safe. Nothing is allocated but for more pages, entries or records than ever before.
+ */
+final class FreeSpace {
+  /** The pages before are the header and the steady metas. */
+  static final long FIRST_PAGE = 3;
+
+  /** So many pages a store can have. */
+  static final long MAX_PAGES = 1L << 36;
+
+  /** A log of up to so many bytes is not too long. */
+  private static final long SHORT_LOG = 64 << 10;
+
+  private static final long LEAST_STEP = 64 << 10;
+  private static final long MOST_STEP = 64 << 20;
+
+  /** Words beyond those counted: the base, the commit, and what taking a new log's run adds. */
+  private static final int EXTRA_WORDS = 32;
+
+  private static final String REMEDY = "restore the store from a copy";
+
+  private final long shortLog;
+  private final Pages pages;
+  private final String file;
+  private final int pageShift;
+  private final FreePages free;
+  private final WaitingPages waiting;
+
+  /** What this txn did, in order; before, what an aborted one leaves to be said. */
+  private final FreeLog events = new FreeLog();
+
+  /** The part of a log that is read, or is to be written. */
+  private final FreeLog records = new FreeLog();
+
+  private long[] states = new long[16];
+  private int[] starts = new int[16];
+
+  /** Whether the other fields are those of a committed state and the events. */
+  private boolean loaded;
+
+  /** The committed part of the log: its run, 0 pages if there is none, length and chain. */
+  private long logPage;
+
+  private long logBirth;
+  private long logPages;
+  private long logBytes;
+  private long logChain;
+
+  /** The txn of its last commit. */
+  private long logTxn;
+
+  /** The page count of the committed state, and with what this txn and aborted ones added. */
+  private long committedPageCount;
+
+  private long pageCount;
+
+  private long txn;
+
+  /** The log as it will be after {@link #committed}. */
+  private long nextLogPage;
+
+  private long nextLogBirth;
+  private long nextLogPages;
+  private long nextLogBytes;
+  private long nextLogChain;
+
+  /** Creates one that must be loaded; the file is for messages. */
+  FreeSpace(Pages pages, String file) {
+    this(pages, file, SHORT_LOG);
+  }
+
+  /** As above; a log of up to {@code shortLog} bytes is not too long. */
+  FreeSpace(Pages pages, String file, long shortLog) {
+    this.shortLog = shortLog;
+    this.pages = pages;
+    this.file = file;
+    pageShift = pages.pageShift();
+    free = new FreePages(pageShift);
+    waiting = new WaitingPages();
+  }
+
+  /** Returns how many pages are free. */
+  long freePages() {
+    return free.count();
+  }
+
+  /** Returns how many pages wait, those that this txn freed not included. */
+  long waitingPages() {
+    return waiting.pages();
+  }
+
+  /** Returns the page count, with what this txn added. */
+  long pageCount() {
+    return pageCount;
+  }
+
+  /** Returns how many pages the committed log's own run has, 0 when there is none. */
+  long logPages() {
+    return logPages;
+  }
+
+  /** Takes pages that belong to nobody. */
+  interface ExtentVisitor {
+    /** Takes free pages, of birth and freed 0, or waiting ones, which are in no certain order. */
+    void extent(long page, long count, long birth, long freed);
+  }
+
+  /** Visits what is free, in order of pages. */
+  void forEachFree(ExtentVisitor visitor) {
+    for (long page = free.nextFree(0); page != Long.MAX_VALUE; ) {
+      long end = free.nextTaken(page);
+      visitor.extent(page, end - page, 0, 0);
+      page = free.nextFree(end);
+    }
+  }
+
+  /** Visits what waits, except for what this txn freed. */
+  void forEachWaiting(ExtentVisitor visitor) {
+    for (int entry = waiting.nextEntry(0); entry != 0; entry = waiting.nextEntry(entry)) {
+      visitor.extent(
+          waiting.page(entry), waiting.count(entry), waiting.birth(entry), waiting.freed(entry));
+    }
+  }
+
+  /**
+   * Brings this up to date with a committed state, whose pages are mapped. Reads what is new in the
+   * log, or all of it if it is another log, or if an aborted txn left something that is not in it.
+   *
+   * @throws CorruptionException if the log or the meta is; then this must be loaded again
+   */
+  void load(Meta meta) {
+    boolean sameLog =
+        loaded && meta.logPage() == logPage && (logPage == 0 || meta.logBirth() == logBirth);
+    if (sameLog && meta.logBytes() == logBytes) {
+      check(meta.logChain() == logChain, "chain of the free log", logBytes - 8, logChain, meta);
+      check(meta.pageCount() == committedPageCount, "page count", 0, committedPageCount, meta);
+      return;
+    }
+    boolean onward = sameLog && meta.logBytes() > logBytes && events.size() == 0;
+    loaded = false;
+    checkRun(meta);
+    if (!onward) {
+      free.clear();
+      waiting.clear();
+      events.truncate(0);
+      logPage = meta.logPage();
+      logBirth = meta.logBirth();
+      logPages = 0;
+      logBytes = logPage == 0 ? 0 : FreeLog.CONTENT;
+      logChain = 0;
+      pageCount = logPage == 0 ? meta.pageCount() : 0;
+    }
+    if (logPage != 0) {
+      read(meta);
+    }
+    check(logChain == meta.logChain(), "chain of the free log", logBytes - 8, logChain, meta);
+    check(pageCount == meta.pageCount(), "page count", 0, pageCount, meta);
+    committedPageCount = pageCount;
+    loaded = true;
+  }
+
+  private void check(boolean good, String what, long position, long expected, Meta meta) {
+    if (!good) {
+      throw corrupt(
+          what,
+          position,
+          Long.toUnsignedString(expected),
+          "another one in the meta of txn " + Txn.toString(meta.txn()));
+    }
+  }
+
+  private CorruptionException corrupt(String what, long position, String expected, String actual) {
+    long offset = (logPage << pageShift) + position;
+    return new CorruptionException(what, file, offset, expected, actual, REMEDY);
+  }
+
+  /** Checks what the meta says of pages and log against what is mapped, and the run's header. */
+  private void checkRun(Meta meta) {
+    long count = meta.pageCount();
+    long page = meta.logPage();
+    long bytes = meta.logBytes();
+    boolean good =
+        count >= FIRST_PAGE
+            && count <= MAX_PAGES
+            && (page == 0
+                ? bytes == 0
+                : page >= FIRST_PAGE
+                    && page < count
+                    && bytes >= FreeLog.CONTENT + FreeLog.COMMIT_BYTES
+                    && bytes <= (count - page) << pageShift
+                    && (bytes & 7) == 0);
+    if (good) {
+      try {
+        MemorySegment last = pages.segment(count - 1);
+        good = last.byteSize() - pages.offset(count - 1) >= 1L << pageShift;
+        if (good && page != 0) {
+          MemorySegment segment = pages.segment(page);
+          long offset = pages.offset(page);
+          good =
+              bytes <= segment.byteSize() - offset
+                  && FreeLog.isHeader(segment, offset, page, meta.logBirth());
+        }
+      } catch (IndexOutOfBoundsException e) {
+        good = false;
+      }
+    }
+    if (!good) {
+      throw new CorruptionException(
+          "free log",
+          file,
+          page << pageShift,
+          "a run with a right header, of a txn and within the pages of the meta",
+          "page "
+              + page
+              + ", "
+              + bytes
+              + " bytes, birth "
+              + Txn.toString(meta.logBirth())
+              + ", page count "
+              + count,
+          REMEDY);
+    }
+  }
+
+  private void read(Meta meta) {
+    MemorySegment segment = pages.segment(logPage);
+    long start = pages.offset(logPage);
+    long from = logBytes;
+    int words = Math.toIntExact((meta.logBytes() - from) >>> 3);
+    records.read(segment, start + from, words);
+    records.seek(0);
+    for (int first = 0; first < words; first = records.end()) {
+      do {
+        if (!records.next()) {
+          throw corrupt("record of the free log", from + 8L * records.end(), "a record", "none");
+        }
+      } while (records.kind != FreeLog.COMMIT);
+      long end = from + 8L * records.end() - 8;
+      long chain = FreeLog.chain(segment, start + logBytes, start + end);
+      if (chain != records.chain) {
+        throw corrupt(
+            "chain of the free log",
+            end,
+            Long.toUnsignedString(chain),
+            Long.toUnsignedString(records.chain));
+      }
+      long commit = records.txn;
+      boolean isFirst = logBytes == FreeLog.CONTENT;
+      records.seek(first);
+      while (records.next() && records.kind != FreeLog.COMMIT) {
+        replay(from + 8L * records.at(), commit, isFirst, meta);
+      }
+      logTxn = commit;
+      logChain = chain;
+      logBytes = end + 8;
+    }
+    if (Long.compareUnsigned(logTxn, meta.txn()) > 0 || free.isAnyFree(logPage, logPages)) {
+      throw corrupt(
+          "free log",
+          logBytes - 16,
+          "a commit of at most " + Txn.toString(meta.txn()) + ", and that the log is in use",
+          Txn.toString(logTxn));
+    }
+  }
+
+  private void replay(long position, long commit, boolean isFirst, Meta meta) {
+    try {
+      if (!tryReplay(position, commit, isFirst, meta)) {
+        throw corrupt("record of the free log", position, "what can be", "kind " + records.kind);
+      }
+    } catch (IllegalStateException e) {
+      throw corrupt(
+          "record of the free log", position, "what can be", String.valueOf(e.getMessage()));
+    }
+  }
+
+  private boolean tryReplay(long position, long commit, boolean isFirst, Meta meta) {
+    boolean isBase = records.kind == FreeLog.BASE;
+    boolean inOrder = isFirst || Long.compareUnsigned(commit, logTxn) > 0;
+    if (isBase != (position == FreeLog.CONTENT) || !inOrder) {
+      return false;
+    }
+    long page = records.page;
+    long count = records.count;
+    switch (records.kind) {
+      case FreeLog.TAKEN -> {
+        if (!isRange(page, count)) {
+          return false;
+        }
+        free.remove(page, count);
+      }
+      case FreeLog.FREED -> {
+        if (!isRange(page, count) || Long.compareUnsigned(records.birth, commit) > 0) {
+          return false;
+        }
+        wait(page, count, records.birth, commit);
+      }
+      case FreeLog.FREE -> {
+        if (!isRange(page, count)) {
+          return false;
+        }
+        free.add(page, count);
+      }
+      case FreeLog.GROWN -> {
+        if (page <= pageCount || page > meta.pageCount()) {
+          return false;
+        }
+        free.add(pageCount, page - pageCount);
+        pageCount = page;
+      }
+      case FreeLog.BASE -> {
+        if (page > meta.pageCount()
+            || count < 1
+            || count > page - logPage
+            || count << pageShift < meta.logBytes()
+            || !FreePages.isRun(logPage, count, pageShift)) {
+          return false;
+        }
+        pageCount = page;
+        logPages = count;
+      }
+      case FreeLog.WAITING -> {
+        boolean good =
+            isFirst
+                && isRange(page, count)
+                && Long.compareUnsigned(records.birth, records.txn) < 0
+                && Long.compareUnsigned(records.txn, commit) < 0
+                && !free.isAnyFree(page, count);
+        if (!good) {
+          return false;
+        }
+        waiting.add(page, count, records.birth, records.txn);
+      }
+      case FreeLog.NEEDED -> {
+        int needed = (int) page;
+        if (states.length < needed) {
+          states = new long[needed];
+        }
+        records.copyStates(states);
+        for (int i = 1; i < needed; i++) {
+          if (Long.compareUnsigned(states[i - 1], states[i]) >= 0) {
+            return false;
+          }
+        }
+        waiting.release(states, needed, free);
+      }
+      default -> {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean isRange(long first, long count) {
+    return first >= FIRST_PAGE && count >= 1 && first < pageCount && count <= pageCount - first;
+  }
+
+  /** Lets pages wait that a commit frees; if it is their birth, no state ever reached them. */
+  private void wait(long page, long count, long birth, long commit) {
+    if (birth == commit) {
+      free.add(page, count);
+    } else if (free.isAnyFree(page, count)) {
+      throw new IllegalStateException("one of the pages from " + page + " on is free already");
+    } else {
+      waiting.add(page, count, birth, commit);
+    }
+  }
+
+  /**
+   * Begins a txn: the waiting pages that none of these states needs become free.
+   *
+   * @param newTxn the txn
+   * @param needed the pinned states and the steady one, ascending
+   * @param count how many they are
+   * @throws CorruptionException if a page was freed twice; then this must be loaded again
+   */
+  void begin(long newTxn, long[] needed, int count) {
+    txn = newTxn;
+    loaded = false;
+    try {
+      if (waiting.release(needed, count, free)) {
+        events.needed(waiting);
+      }
+    } catch (IllegalStateException e) {
+      throw corrupt("free log", 0, "pages that are freed once", String.valueOf(e.getMessage()));
+    }
+    loaded = true;
+  }
+
+  /**
+   * Takes a page, or a run of pages that follow each other and whose content is one piece of
+   * memory. Makes the file longer if there is none.
+   *
+   * @return the first page
+   * @throws FullException if the disk is full, or no number is left; nothing is taken
+   */
+  long take(long count) {
+    events.reserve();
+    long page = free.take(count);
+    if (page < 0) {
+      grow(count);
+      events.reserve();
+      page = free.take(count);
+    }
+    events.taken(page, count);
+    return page;
+  }
+
+  private void grow(long count) {
+    long unit = 1L << (FreePages.CHUNK_BYTES_SHIFT - pageShift);
+    long place = free.stretchBefore(pageCount);
+    if (!FreePages.isRun(place, count, pageShift)) {
+      place = (place + unit - 1) & -unit;
+    }
+    long step = Math.clamp(pageCount >> 3, LEAST_STEP >> pageShift, MOST_STEP >> pageShift);
+    long least = place + count;
+    long grown = Math.max(least, pageCount + step);
+    if (least <= unit) {
+      grown = Math.min(grown, unit);
+    } else {
+      least = (least + unit - 1) & -unit;
+      grown = (grown + unit - 1) & -unit;
+    }
+    if (count > MAX_PAGES || grown > MAX_PAGES) {
+      throw new FullException(
+          file + " has the most pages it can; copy its tables into a store of larger pages",
+          MAX_PAGES << pageShift,
+          pageCount << pageShift,
+          count << pageShift);
+    }
+    grown = extend(grown, least);
+    free.add(pageCount, grown - pageCount);
+    pageCount = grown;
+    events.grown(grown);
+  }
+
+  /** Makes the file as long as wanted, or if the disk is too full for that, as long as needed. */
+  private long extend(long wanted, long least) {
+    try {
+      pages.extend(wanted);
+      return wanted;
+    } catch (FullException e) {
+      if (least == wanted) {
+        throw e;
+      }
+      pages.extend(least);
+      return least;
+    }
+  }
+
+  /**
+   * Frees pages, which were taken as one.
+   *
+   * @param page the first
+   * @param count how many
+   * @param birth the txn that took them
+   * @param atOnce whether this txn took them under the current savepoint, so that nothing can come
+   *     back to them: they are free again at once
+   */
+  void free(long page, long count, long birth, boolean atOnce) {
+    events.reserve();
+    if (atOnce) {
+      free.add(page, count);
+      events.free(page, count);
+    } else if (free.isAnyFree(page, count)) {
+      throw new IllegalStateException("one of the pages from " + page + " on is free already");
+    } else {
+      events.freed(page, count, birth);
+    }
+  }
+
+  /** Returns a savepoint: what was done up to now. */
+  int mark() {
+    return events.size();
+  }
+
+  /**
+   * Undoes what was done since a savepoint, but that the file has grown.
+   *
+   * @param mark which {@link #mark} returned in this txn, and that was not rolled back behind
+   */
+  void rollback(int mark) {
+    int count = 0;
+    events.seek(mark);
+    while (events.next()) {
+      if (count == starts.length) {
+        starts = Arrays.copyOf(starts, count * 2);
+      }
+      starts[count++] = events.at();
+    }
+    for (int i = count - 1; i >= 0; i--) {
+      events.seek(starts[i]);
+      events.next();
+      switch (events.kind) {
+        case FreeLog.TAKEN -> free.add(events.page, events.count);
+        case FreeLog.FREE -> free.remove(events.page, events.count);
+        default -> {}
+      }
+    }
+    // The file is longer and pages are free that waited: so must those say who read the log.
+    int end = mark;
+    for (int i = 0; i < count; i++) {
+      events.seek(starts[i]);
+      events.next();
+      if (events.kind == FreeLog.GROWN || events.kind == FreeLog.NEEDED) {
+        end = events.move(end);
+      }
+    }
+    events.truncate(end);
+  }
+
+  /**
+   * Writes what this txn did to the log, or a new log if it does not fit or the log is too long,
+   * and sets page count and log of the meta. It counts once that is published: {@link #committed}
+   * or {@link #abort} must follow.
+   *
+   * @param meta of this txn
+   * @throws FullException if the disk is full
+   */
+  void commit(Meta meta) {
+    if (meta.txn() != txn) {
+      throw new IllegalArgumentException(
+          "the meta is of txn " + Txn.toString(meta.txn()) + ", not " + Txn.toString(txn));
+    }
+    long end = logBytes + 8L * events.size() + FreeLog.COMMIT_BYTES;
+    boolean fits = end <= logPages << pageShift;
+    if (fits && (end <= shortLog || end <= 2 * bytesAnew())) {
+      appendEvents();
+    } else {
+      try {
+        writeAnew();
+      } catch (FullException e) {
+        if (!fits) {
+          throw e;
+        }
+        appendEvents(); // nothing was taken
+      }
+    }
+    meta.pageCount(pageCount);
+    meta.log(nextLogPage, nextLogBirth);
+    meta.logEnd(nextLogBytes, nextLogChain);
+  }
+
+  private void appendEvents() {
+    nextLogPage = logPage;
+    nextLogBirth = logBirth;
+    nextLogPages = logPages;
+    append(events, logBytes);
+  }
+
+  private void append(FreeLog written, long position) {
+    long offset = pages.offset(nextLogPage) + position;
+    nextLogChain = written.write(pages.segment(nextLogPage), offset, txn);
+    nextLogBytes = position + 8L * written.size() + FreeLog.COMMIT_BYTES;
+  }
+
+  /** Returns how long a new log would be at most. */
+  private long bytesAnew() {
+    long extents = free.extents();
+    long entries = waiting.entries();
+    long words =
+        extents
+            + Math.min(extents, free.count() >> FreeLog.COUNT_BITS)
+            + 3 * entries
+            + Math.min(entries, waiting.pages() >> FreeLog.COUNT_BITS)
+            + freedWords();
+    return FreeLog.CONTENT + 8 * (words + EXTRA_WORDS);
+  }
+
+  private long freedWords() {
+    long words = 0;
+    events.seek(0);
+    while (events.next()) {
+      words += events.kind == FreeLog.FREED ? events.end() - events.at() : 0;
+    }
+    return words;
+  }
+
+  private void writeAnew() {
+    long bytes = Math.max(shortLog, 2 * bytesAnew());
+    nextLogPages = (bytes + (1L << pageShift) - 1) >> pageShift;
+    nextLogPage = take(nextLogPages);
+    nextLogBirth = txn;
+    if (logPages != 0) {
+      free(logPage, logPages, logBirth, false);
+    }
+    records.truncate(0);
+    records.base(pageCount, nextLogPages);
+    for (long page = free.nextFree(0); page != Long.MAX_VALUE; ) {
+      long end = free.nextTaken(page);
+      records.free(page, end - page);
+      page = free.nextFree(end);
+    }
+    for (int entry = waiting.nextEntry(0); entry != 0; entry = waiting.nextEntry(entry)) {
+      records.waiting(
+          waiting.page(entry), waiting.count(entry), waiting.birth(entry), waiting.freed(entry));
+    }
+    events.seek(0);
+    while (events.next()) {
+      if (events.kind == FreeLog.FREED) {
+        records.freed(events.page, events.count, events.birth);
+      }
+    }
+    FreeLog.writeHeader(
+        pages.segment(nextLogPage), pages.offset(nextLogPage), nextLogPage, nextLogBirth);
+    append(records, FreeLog.CONTENT);
+  }
+
+  /** Ends a txn that was published. */
+  void committed() {
+    logPage = nextLogPage;
+    logBirth = nextLogBirth;
+    logPages = nextLogPages;
+    logBytes = nextLogBytes;
+    logChain = nextLogChain;
+    logTxn = txn;
+    committedPageCount = pageCount;
+    try {
+      events.seek(0);
+      while (events.next()) {
+        if (events.kind == FreeLog.FREED) {
+          wait(events.page, events.count, events.birth, txn);
+        }
+      }
+    } catch (OutOfMemoryError | IllegalStateException e) {
+      // It is published, so the txn cannot fail any more; the log knows all, and is read again.
+      loaded = false;
+    }
+    events.truncate(0);
+  }
+
+  /** Undoes everything that a txn did, but that the file has grown. */
+  void abort() {
+    try {
+      rollback(0);
+    } catch (OutOfMemoryError | IllegalStateException e) {
+      // There is an exception already, mostly; the log knows what there was before the txn.
+      loaded = false;
+    }
+  }
+}

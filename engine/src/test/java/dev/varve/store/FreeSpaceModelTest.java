@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.varve.FullException;
+import dev.varve.store.DecodedFreeLog.Wait;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Random lives of a file with two handles that write in turn, against sets of pages. {@code
+ * varve.seed} says with which seed to begin.
+ */
+class FreeSpaceModelTest {
+  private static final int TURNS = Integer.getInteger("varve.turns", 600);
+
+  /** Shorter than others, so that many are written. */
+  private static final int SHORT_LOG = 4096;
+
+  /** Pages that were taken as one. */
+  private record Span(long page, long count, long birth, int savepoint) {}
+
+  private record Savepoint(int mark, List<Span> spans, List<Span> freed) {}
+
+  private static final class Handle {
+    FreeSpace space = new FreeSpace(new TestPages(12), "");
+
+    /** What it should know, after an aborted txn perhaps more than what is committed. */
+    long pageCount;
+
+    BitSet free = new BitSet();
+    TreeMap<Integer, Wait> waiting = new TreeMap<>();
+
+    /** Whether it is so. */
+    boolean isAhead;
+  }
+
+  private Random random = new Random();
+  private TestPages pages = new TestPages(12);
+  private final Handle[] handles = {new Handle(), new Handle()};
+  private final Meta meta = new Meta();
+
+  /** The committed state. */
+  private BitSet free = new BitSet();
+
+  private TreeMap<Integer, Wait> waiting = new TreeMap<>();
+  private List<Span> spans = new ArrayList<>();
+  private long logRun;
+
+  /** What the states that are needed reach. */
+  private final TreeMap<Long, BitSet> reached = new TreeMap<>(Long::compareUnsigned);
+
+  private final List<Long> pins = new ArrayList<>();
+  private long steady;
+
+  private long commits;
+  private long aborts;
+  private long newLogs;
+
+  @ParameterizedTest
+  @ValueSource(ints = {12, 16})
+  void agreesWithSetsOfPages(int pageShift) {
+    long seed = Long.getLong("varve.seed", System.nanoTime());
+    System.out.println("FreeSpaceModelTest: seed " + seed);
+    random = new Random(seed);
+    pages = new TestPages(pageShift);
+    meta.txn(Txn.FIRST);
+    meta.pageCount(3);
+    steady = Txn.FIRST;
+    reached.put(steady, new BitSet());
+    reopen();
+    for (int turn = 0; turn < TURNS; turn++) {
+      movePins();
+      if (random.nextInt(200) == 0) {
+        recover();
+      }
+      write(handles[random.nextInt(10) < 7 ? 0 : 1]);
+    }
+    System.out.println(commits + " commits, " + aborts + " aborts, " + newLogs + " logs");
+    assertThat(commits).isGreaterThan(TURNS / 2);
+    assertThat(aborts).isGreaterThan(TURNS / 50);
+    assertThat(newLogs).isGreaterThan(TURNS / 100);
+  }
+
+  private void reopen() {
+    for (Handle handle : handles) {
+      handle.space = new FreeSpace(pages, "file", SHORT_LOG);
+      handle.isAhead = false;
+    }
+  }
+
+  /** The machine stopped, and all that was synced is the last commit. */
+  private void recover() {
+    BitSet last = reached.get(meta.txn());
+    pins.clear();
+    reached.clear();
+    meta.txn(Txn.afterLoss(meta.txn()));
+    steady = meta.txn();
+    reached.put(steady, last);
+    reopen();
+  }
+
+  private void movePins() {
+    if (random.nextInt(4) == 0) {
+      pins.add(random.nextInt(4) == 0 ? steady : meta.txn());
+    }
+    if (!pins.isEmpty() && random.nextInt(4) == 0) {
+      pins.remove(random.nextInt(pins.size()));
+    }
+    if (random.nextInt(20) == 0) {
+      steady = meta.txn();
+    }
+    reached.keySet().removeIf(txn -> txn != steady && txn != meta.txn() && !pins.contains(txn));
+  }
+
+  private void write(Handle handle) {
+    handle.space.load(meta);
+    if (!handle.isAhead) {
+      handle.free = (BitSet) free.clone();
+      handle.waiting = new TreeMap<>(waiting);
+      handle.pageCount = meta.pageCount();
+    }
+    check(handle.space, handle.free, handle.waiting);
+    long txn = Txn.next(meta.txn());
+    TreeSet<Long> needed = new TreeSet<>(Long::compareUnsigned);
+    needed.addAll(pins);
+    needed.add(steady);
+    if (random.nextInt(10) == 0 && (meta.txn() & 0xFFFFFFFFL) > 20) {
+      needed.add(meta.txn() - random.nextInt(20)); // a pin that is too late
+    }
+    long[] states = needed.stream().mapToLong(Long::longValue).toArray();
+    handle.space.begin(txn, states, states.length);
+    DecodedFreeLog.release(handle.waiting, handle.free, states);
+    check(handle.space, handle.free, handle.waiting);
+
+    List<Span> now = new ArrayList<>(spans);
+    List<Span> freed = new ArrayList<>();
+    List<Savepoint> savepoints = new ArrayList<>();
+    int savepoint = 1;
+    int operations = random.nextInt(12) == 0 ? 200 : random.nextInt(12);
+    boolean aborted = false;
+    pages.isFull = random.nextInt(20) == 0;
+    for (int i = 0; i < operations; i++) {
+      int choice = random.nextInt(20);
+      if (choice < (now.size() > 150 ? 6 : 10)) {
+        long count = runLength();
+        long page;
+        try {
+          page = handle.space.take(count);
+        } catch (FullException e) {
+          continue;
+        }
+        grow(handle);
+        takeFrom(handle, page, count);
+        now.add(new Span(page, count, txn, savepoint));
+      } else if (choice < 17) {
+        if (!now.isEmpty()) {
+          int index = random.nextInt(now.size());
+          Span span = now.remove(index);
+          boolean atOnce = span.birth == txn && span.savepoint == savepoint;
+          handle.space.free(span.page, span.count, span.birth, atOnce);
+          if (atOnce) {
+            handle.free.set((int) span.page, (int) (span.page + span.count));
+          } else {
+            freed.add(span);
+          }
+        }
+      } else if (choice < 19) {
+        savepoint++;
+        savepoints.add(
+            new Savepoint(handle.space.mark(), new ArrayList<>(now), new ArrayList<>(freed)));
+      } else if (!savepoints.isEmpty()) {
+        int index = random.nextInt(savepoints.size());
+        Savepoint to = savepoints.get(index);
+        savepoints.subList(index + 1, savepoints.size()).clear();
+        handle.space.rollback(to.mark);
+        savepoint++;
+        now = new ArrayList<>(to.spans);
+        freed = new ArrayList<>(to.freed);
+        restore(handle, now, freed);
+        check(handle.space, handle.free, handle.waiting);
+      }
+    }
+    Meta next = new Meta();
+    next.copyFrom(meta);
+    next.txn(txn);
+    int end = random.nextInt(16);
+    if (end == 0) {
+      aborted = true;
+    } else {
+      try {
+        handle.space.commit(next);
+        aborted = end == 1;
+      } catch (FullException e) {
+        aborted = true;
+      }
+    }
+    pages.isFull = false;
+    if (aborted) {
+      handle.space.abort();
+      grow(handle);
+      restore(handle, spans, List.of());
+      handle.isAhead = true;
+      aborts++;
+      check(handle.space, handle.free, handle.waiting);
+      return;
+    }
+    handle.space.committed();
+    commits++;
+    publish(handle, next, now, freed);
+  }
+
+  /** What became free with a longer file. */
+  private void grow(Handle handle) {
+    long count = handle.space.pageCount();
+    if (count > handle.pageCount) {
+      handle.free.set((int) handle.pageCount, (int) count);
+      handle.pageCount = count;
+      long bytes = count << pages.pageShift();
+      assertThat(bytes > 16 << 20 && bytes % (16 << 20) != 0).isFalse();
+    }
+  }
+
+  private void takeFrom(Handle handle, long page, long count) {
+    int first = (int) page;
+    int end = (int) (page + count);
+    assertThat(first).isGreaterThanOrEqualTo(3);
+    assertThat(handle.free.nextClearBit(first)).isGreaterThanOrEqualTo(end);
+    reached.forEach(
+        (state, of) ->
+            assertThat(of.nextSetBit(first))
+                .as("page " + page + " is needed by " + Txn.toString(state))
+                .matches(used -> used < 0 || used >= end));
+    long unit = 1L << 24 - pages.pageShift();
+    assertThat(count <= unit ? page / unit == (page + count - 1) / unit : page % unit == 0)
+        .isTrue();
+    handle.free.clear(first, end);
+  }
+
+  /** Everything that is neither in use, nor freed, nor waits, nor the log, is free. */
+  private void restore(Handle handle, List<Span> now, List<Span> freed) {
+    BitSet all = new BitSet();
+    all.set(3, (int) handle.pageCount);
+    now.forEach(span -> all.clear((int) span.page, (int) (span.page + span.count)));
+    freed.forEach(span -> all.clear((int) span.page, (int) (span.page + span.count)));
+    handle.waiting.keySet().forEach(all::clear);
+    all.clear((int) meta.logPage(), (int) (meta.logPage() + logRun));
+    handle.free = all;
+  }
+
+  private void publish(Handle handle, Meta next, List<Span> now, List<Span> freed) {
+    grow(handle);
+    DecodedFreeLog decoded = new DecodedFreeLog(pages, next);
+    List<Span> ended = new ArrayList<>(freed);
+    if (next.logPage() != meta.logPage() || next.logBirth() != meta.logBirth()) {
+      takeFrom(handle, next.logPage(), decoded.runPages);
+      if (logRun != 0) {
+        ended.add(new Span(meta.logPage(), logRun, meta.logBirth(), 0));
+      }
+      logRun = decoded.runPages;
+      newLogs++;
+    }
+    for (Span span : ended) {
+      for (int page = (int) span.page; page < span.page + span.count; page++) {
+        if (span.birth == next.txn()) {
+          handle.free.set(page);
+        } else {
+          assertThat(handle.waiting.put(page, new Wait(span.birth, next.txn()))).isNull();
+        }
+      }
+    }
+    meta.copyFrom(next);
+    spans = now;
+    free = (BitSet) handle.free.clone();
+    waiting = new TreeMap<>(handle.waiting);
+    for (Handle other : handles) {
+      other.isAhead = false;
+    }
+    BitSet inUse = new BitSet();
+    spans.forEach(span -> inUse.set((int) span.page, (int) (span.page + span.count)));
+    inUse.set((int) meta.logPage(), (int) (meta.logPage() + logRun));
+    reached.put(meta.txn(), inUse);
+
+    assertEqual(decoded.free, free);
+    assertThat(decoded.waiting.equals(waiting)).isTrue();
+    assertThat(decoded.lastTxn).isEqualTo(meta.txn());
+    assertThat(handle.space.pageCount()).isEqualTo(meta.pageCount());
+    check(handle.space, free, waiting);
+    BitSet all = (BitSet) free.clone();
+    all.or(inUse);
+    waiting.keySet().forEach(all::set);
+    assertThat(all.cardinality()).isEqualTo((int) meta.pageCount() - 3);
+    assertThat(free.cardinality() + inUse.cardinality() + waiting.size())
+        .isEqualTo(all.cardinality());
+    if (random.nextInt(3) == 0) {
+      FreeSpace again = new FreeSpace(pages, "file");
+      again.load(meta);
+      check(again, free, waiting);
+    }
+  }
+
+  private static void check(FreeSpace space, BitSet free, TreeMap<Integer, Wait> waiting) {
+    BitSet isFree = new BitSet();
+    space.forEachFree((page, count, b, f) -> isFree.set((int) page, (int) (page + count)));
+    assertEqual(isFree, free);
+    assertThat(space.freePages()).isEqualTo(free.cardinality());
+    TreeMap<Integer, Wait> waits = new TreeMap<>();
+    space.forEachWaiting(
+        (page, count, birth, freed) -> {
+          for (int p = (int) page; p < page + count; p++) {
+            assertThat(waits.put(p, new Wait(birth, freed))).isNull();
+          }
+        });
+    assertThat(waits.equals(waiting)).isTrue();
+    assertThat(space.waitingPages()).isEqualTo(waiting.size());
+  }
+
+  private static void assertEqual(BitSet actual, BitSet expected) {
+    BitSet difference = (BitSet) actual.clone();
+    difference.xor(expected);
+    assertThat(difference.nextSetBit(0)).as("the first page that differs").isEqualTo(-1);
+  }
+
+  private long runLength() {
+    int choice = random.nextInt(3000);
+    if (choice == 0) {
+      return (1L << 24 - pages.pageShift()) + random.nextInt(50);
+    }
+    return choice < 10 ? 1 + random.nextInt(200) : choice < 300 ? 1 + random.nextInt(8) : 1;
+  }
+}

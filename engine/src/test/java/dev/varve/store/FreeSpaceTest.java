@@ -1,0 +1,534 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static dev.varve.memory.Layouts.BYTE;
+import static dev.varve.memory.Layouts.LE_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.CorruptionException;
+import dev.varve.FullException;
+import dev.varve.memory.AllocationMeter;
+import dev.varve.memory.Hash;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.TreeMap;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FreeSpaceTest {
+  private TestPages pages = new TestPages(12);
+  private FreeSpace space = new FreeSpace(pages, "file");
+  private final Meta meta = new Meta();
+
+  @BeforeEach
+  void create() {
+    meta.txn(Txn.FIRST);
+    meta.pageCount(3);
+  }
+
+  /** Begins the next txn; these states are needed, besides the last one. */
+  private long begin(long... states) {
+    space.load(meta);
+    long txn = Txn.next(meta.txn());
+    space.begin(txn, states, states.length);
+    return txn;
+  }
+
+  private void commit() {
+    meta.txn(Txn.next(meta.txn()));
+    space.commit(meta);
+    space.committed();
+  }
+
+  private static TreeMap<Long, Long> free(FreeSpace space) {
+    TreeMap<Long, Long> extents = new TreeMap<>();
+    space.forEachFree((page, count, b, f) -> extents.put(page, count));
+    return extents;
+  }
+
+  private static TreeMap<Long, List<Long>> waiting(FreeSpace space) {
+    TreeMap<Long, List<Long>> extents = new TreeMap<>();
+    space.forEachWaiting(
+        (page, count, birth, freed) -> extents.put(page, List.of(count, birth, freed)));
+    return extents;
+  }
+
+  private void assertReadTheSame() {
+    FreeSpace again = new FreeSpace(pages, "file");
+    again.load(meta);
+    assertThat(free(again)).isEqualTo(free(space));
+    assertThat(waiting(again)).isEqualTo(waiting(space));
+  }
+
+  @Test
+  void aFreedPageWaitsForTheStatesThatReachIt() {
+    begin(1);
+    long page = space.take(1);
+    assertThat(page).isEqualTo(3);
+    commit();
+    begin(2);
+    space.free(page, 1, 2, false);
+    commit();
+    begin(2);
+    assertThat(waiting(space)).containsEntry(3L, List.of(1L, 2L, 3L));
+    assertThat(space.take(1)).isNotEqualTo(page);
+    commit();
+    begin(1, 3);
+    assertThat(space.take(1)).isEqualTo(page);
+    commit();
+    assertReadTheSame();
+  }
+
+  @Test
+  void aPageOfTheTxnIsFreeAtOnceOrWithTheCommit() {
+    long txn = begin(1);
+    long a = space.take(1);
+    space.free(a, 1, txn, true);
+    assertThat(space.take(1)).isEqualTo(a);
+    space.free(a, 1, txn, false);
+    assertThat(space.take(1)).isNotEqualTo(a);
+    commit();
+    assertThat(space.waitingPages()).isZero();
+    assertThat(free(space)).containsKey(a);
+    assertReadTheSame();
+  }
+
+  @Test
+  void aRollbackUndoesTakesAndFrees() {
+    long txn = begin(1);
+    long a = space.take(1);
+    int mark = space.mark();
+    TreeMap<Long, Long> before = free(space);
+    space.free(a, 1, txn, false);
+    long b = space.take(2);
+    space.free(b, 2, txn, true);
+    space.take(1);
+    space.rollback(mark);
+    assertThat(free(space)).isEqualTo(before);
+    assertThat(space.mark()).isEqualTo(mark);
+    space.take(100);
+    long grown = space.pageCount();
+    space.rollback(mark);
+    assertThat(space.mark()).isGreaterThan(mark);
+    assertThat(space.pageCount()).isEqualTo(grown);
+    commit();
+    assertThat(meta.pageCount()).isEqualTo(grown);
+    assertReadTheSame();
+  }
+
+  @Test
+  void whatAnAbortedTxnGrewIsSaidByTheNext() {
+    begin(1);
+    space.take(1);
+    commit();
+    begin(2);
+    space.take(1000);
+    long grown = space.pageCount();
+    space.abort();
+    assertThat(space.pageCount()).isEqualTo(grown);
+    begin(2);
+    space.take(1);
+    commit();
+    assertThat(meta.pageCount()).isEqualTo(grown);
+    assertReadTheSame();
+  }
+
+  @Test
+  void whatAnAbortedTxnGrewIsForgottenIfAnotherHandleCommits() {
+    begin(1);
+    space.take(1);
+    commit();
+    begin(2);
+    space.take(1000);
+    long grown = space.pageCount();
+    space.abort();
+    FreeSpace mine = space;
+    space = new FreeSpace(pages, "file");
+    begin(2);
+    space.take(1);
+    commit();
+    assertThat(meta.pageCount()).isLessThan(grown);
+    mine.load(meta);
+    assertThat(free(mine)).isEqualTo(free(space));
+    assertThat(mine.pageCount()).isEqualTo(meta.pageCount());
+  }
+
+  @Test
+  void aCommitThatIsNotPublishedIsUndone() {
+    begin(1);
+    long a = space.take(1);
+    commit();
+    TreeMap<Long, Long> before = free(space);
+    begin(2);
+    space.take(1);
+    space.free(a, 1, 2, false);
+    Meta lost = new Meta();
+    lost.copyFrom(meta);
+    lost.txn(3);
+    space.commit(lost);
+    space.abort();
+    assertThat(free(space)).isEqualTo(before);
+    begin(2);
+    assertThat(space.waitingPages()).isZero();
+    commit();
+    assertReadTheSame();
+  }
+
+  @Test
+  void aFullDiskTakesNothing() {
+    begin(1);
+    pages.isFull = true;
+    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
+    assertThat(space.freePages()).isZero();
+    assertThat(space.pageCount()).isEqualTo(3);
+    pages.isFull = false;
+    assertThat(space.take(1)).isEqualTo(3);
+    assertThatThrownBy(() -> space.take(FreeSpace.MAX_PAGES)).isInstanceOf(FullException.class);
+    assertThatThrownBy(() -> space.take(Long.MAX_VALUE)).isInstanceOf(FullException.class);
+  }
+
+  @Test
+  void theLastPagesOfADiskAreTaken() {
+    begin(1);
+    pages.room = 5;
+    assertThat(space.take(1)).isEqualTo(3);
+    assertThat(space.take(1)).isEqualTo(4);
+    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
+    assertThat(space.pageCount()).isEqualTo(5);
+  }
+
+  @Test
+  void theFileGrowsInSteps() {
+    begin(1);
+    space.take(1);
+    assertThat(space.pageCount()).isEqualTo(3 + 16);
+    space.take(3000);
+    assertThat(space.pageCount()).isEqualTo(3 + 1 + 3000);
+    space.take(700);
+    assertThat(space.pageCount()).isEqualTo(3004 + 700);
+    space.take(1);
+    assertThat(space.pageCount()).as("1/8, or to 16 MiB").isEqualTo(4096);
+    space.take(400);
+    assertThat(space.pageCount()).isEqualTo(2 * 4096);
+    assertThat(space.take(4097)).as("a large one begins with 16 MiB").isEqualTo(2 * 4096);
+    assertThat(space.pageCount()).isEqualTo(4 * 4096);
+  }
+
+  @Test
+  void aLogThatIsTooLongIsWrittenAnew() {
+    begin(1);
+    List<Long> taken = new ArrayList<>();
+    for (int i = 0; i < 10_000; i++) {
+      taken.add(space.take(1));
+    }
+    commit();
+    assertThat(meta.logBytes()).isLessThan(200);
+    long first = meta.logPage();
+    // A pinned state holds back every other page: as many entries, in a log of its own size.
+    begin(2);
+    for (int i = 0; i < 10_000; i += 2) {
+      space.free(taken.get(i), 1, 2, false);
+    }
+    commit();
+    assertThat(meta.logPage()).isNotEqualTo(first);
+    assertThat(meta.logBytes()).isGreaterThan(5000 * 16);
+    assertReadTheSame();
+    begin(2);
+    commit();
+    assertReadTheSame();
+    begin(4);
+    assertThat(space.waitingPages()).isZero();
+    for (int i = 1; i < 10_000; i += 2) {
+      space.free(taken.get(i), 1, 2, false);
+    }
+    commit();
+    begin(5);
+    assertThat(space.freePages()).isGreaterThan(9_000);
+    commit();
+    begin(6);
+    commit();
+    assertThat(meta.logBytes()).as("little is left to say").isLessThan(1000);
+    assertReadTheSame();
+  }
+
+  @Test
+  void aLogThatIsTooLongGoesOnWhenTheDiskIsFull() {
+    begin(1);
+    List<Long> taken = new ArrayList<>();
+    for (int i = 0; i < 10_000; i++) {
+      taken.add(space.take(1));
+    }
+    commit();
+    begin(2);
+    for (int i = 0; i < 10_000; i += 2) {
+      space.free(taken.get(i), 1, 2, false);
+    }
+    commit();
+    long log = meta.logPage();
+    begin(4);
+    while (space.freePages() > 0) {
+      space.take(1);
+    }
+    pages.isFull = true;
+    commit();
+    assertThat(meta.logPage()).isEqualTo(log);
+    assertReadTheSame();
+    pages.isFull = false;
+    begin(5);
+    commit();
+    assertThat(meta.logPage()).isNotEqualTo(log);
+    assertReadTheSame();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {12, 16})
+  void aLogIsWrittenAnewWhenItIsFull(int pageShift) {
+    pages = new TestPages(pageShift);
+    space = new FreeSpace(pages, "file");
+    int logs = 0;
+    ArrayDeque<long[]> inUse = new ArrayDeque<>();
+    for (int i = 0; i < 5000; i++) {
+      long page = meta.logPage();
+      long txn = begin(1, meta.txn());
+      for (int k = 0; k < 4; k++) {
+        inUse.add(new long[] {space.take(1), txn});
+      }
+      while (inUse.size() > 100) {
+        long[] freed = inUse.remove();
+        space.free(freed[0], 1, freed[1], false);
+      }
+      commit();
+      if (meta.logPage() != page) {
+        logs++;
+        assertReadTheSame();
+      }
+    }
+    assertThat(logs).isBetween(5, 30);
+    assertThat(pages.pageCount() << pageShift).isLessThan(pageShift == 12 ? 1 << 20 : 12 << 20);
+    assertReadTheSame();
+  }
+
+  @Test
+  void anotherLogAtTheSamePageIsAnother() {
+    begin(1);
+    commit();
+    FreeSpace other = new FreeSpace(pages, "file");
+    other.load(meta);
+    Meta known = copy();
+    boolean isBack = false;
+    for (int i = 0; i < 20_000 && !isBack; i++) {
+      begin(meta.txn());
+      commit();
+      isBack =
+          meta.logPage() == known.logPage()
+              && meta.logBirth() != known.logBirth()
+              && meta.logBytes() > known.logBytes();
+    }
+    assertThat(isBack).isTrue();
+    other.load(meta);
+    assertThat(free(other)).isEqualTo(free(space));
+  }
+
+  @Test
+  void aTxnMakesNoGarbage() {
+    long[] states = {1, 0};
+    long[] ring = new long[1000];
+    long[] births = new long[1000];
+    int[] at = {0};
+    Runnable commit =
+        () -> {
+          space.load(meta);
+          long txn = Txn.next(meta.txn());
+          states[1] = meta.txn();
+          space.begin(txn, states, txn == 2 ? 1 : 2);
+          for (int i = 0; i < 4; i++) {
+            int k = at[0];
+            at[0] = k == 999 ? 0 : k + 1;
+            if (births[k] != 0) {
+              space.free(ring[k], 1, births[k], false);
+            }
+            ring[k] = space.take(1);
+            births[k] = txn;
+          }
+          meta.txn(txn);
+          space.commit(meta);
+          space.committed();
+        };
+    assertThat(AllocationMeter.bytesPerOperation(commit)).isLessThan(0.1);
+    FreeSpace other = new FreeSpace(pages, "file");
+    assertThat(
+            AllocationMeter.bytesPerOperation(
+                () -> {
+                  commit.run();
+                  other.load(meta);
+                }))
+        .isLessThan(0.1);
+  }
+
+  @Test
+  void anyBrokenByteOfTheLogIsFound() {
+    history();
+    MemorySegment segment = pages.segment(meta.logPage());
+    long offset = pages.offset(meta.logPage());
+    for (long i = 0; i < meta.logBytes(); i++) {
+      byte good = segment.get(BYTE, offset + i);
+      for (int flip : new int[] {1, 0x80, 0xFF}) {
+        segment.set(BYTE, offset + i, (byte) (good ^ flip));
+        assertThatThrownBy(() -> new FreeSpace(pages, "file").load(meta))
+            .isInstanceOf(CorruptionException.class);
+      }
+      segment.set(BYTE, offset + i, good);
+    }
+    assertReadTheSame();
+  }
+
+  @Test
+  void aWrongMetaIsFound() {
+    history();
+    for (long bytes = -8; bytes < meta.logBytes() + 4096; bytes++) {
+      if (bytes != meta.logBytes()) {
+        Meta wrong = copy();
+        wrong.logEnd(bytes, meta.logChain());
+        assertCorrupt(wrong);
+      }
+    }
+    long[] numbers = {
+      0, 1, 2, 3, meta.pageCount() - 1, meta.pageCount() + 1, 1L << 36, 1L << 40, -1, Long.MIN_VALUE
+    };
+    for (long number : numbers) {
+      Meta wrong = copy();
+      wrong.pageCount(number);
+      assertCorrupt(wrong);
+      wrong = copy();
+      wrong.log(number, meta.logBirth());
+      assertCorrupt(wrong);
+      wrong = copy();
+      wrong.logEnd(number == 0 ? 1 << 16 : number, meta.logChain());
+      assertCorrupt(wrong);
+      wrong = copy();
+      wrong.logEnd(meta.logBytes(), number);
+      assertCorrupt(wrong);
+      wrong = copy();
+      wrong.log(meta.logPage(), meta.logBirth() + 1 + (number >>> 1));
+      assertCorrupt(wrong);
+    }
+    Meta old = copy();
+    old.txn(meta.txn() - 1);
+    assertCorrupt(old);
+  }
+
+  private Meta copy() {
+    Meta copy = new Meta();
+    copy.copyFrom(meta);
+    return copy;
+  }
+
+  private void assertCorrupt(Meta wrong) {
+    assertThatThrownBy(() -> new FreeSpace(pages, "file").load(wrong))
+        .isInstanceOf(CorruptionException.class);
+  }
+
+  /** Whoever can compute chains can write anything; it must be refused, or harmless. */
+  @Test
+  void wrongRecordsWithARightChainAreRefused() {
+    long seed = Long.getLong("varve.seed", System.nanoTime());
+    System.out.println("FreeSpaceTest: seed " + seed);
+    Random random = new Random(seed);
+    history();
+    MemorySegment segment = pages.segment(meta.logPage());
+    long offset = pages.offset(meta.logPage());
+    int words = (int) (meta.logBytes() >> 3);
+    long[] good = new long[words];
+    for (int i = 0; i < words; i++) {
+      good[i] = segment.get(LE_LONG, offset + 8L * i);
+    }
+    int refused = 0;
+    for (int round = 0; round < 20_000; round++) {
+      for (int i = 0; i < words; i++) {
+        segment.set(LE_LONG, offset + 8L * i, good[i]);
+      }
+      int at = 6 + random.nextInt(words - 6);
+      long word =
+          switch (random.nextInt(5)) {
+            case 0 -> random.nextLong();
+            case 1 -> good[at] ^ 1L << random.nextInt(64);
+            case 2 -> good[at] + random.nextInt(5) - 2;
+            case 3 -> good[6 + random.nextInt(words - 6)];
+            default -> (long) random.nextInt(16) << 60 | random.nextInt(50);
+          };
+      segment.set(LE_LONG, offset + 8L * at, word);
+      long chain = rechain(segment, offset, words, at);
+      Meta wrong = copy();
+      wrong.logEnd(meta.logBytes(), chain);
+      FreeSpace read = new FreeSpace(pages, "file");
+      try {
+        read.load(wrong);
+        read.begin(Txn.next(wrong.txn()), new long[] {wrong.txn()}, 1);
+      } catch (CorruptionException e) {
+        refused++;
+      }
+    }
+    assertThat(refused).isGreaterThan(10_000);
+  }
+
+  /** Makes the chains right, as far as the commits are where they were. */
+  private static long rechain(MemorySegment segment, long offset, int words, int changed) {
+    long last = offset + 40;
+    for (int i = 6; i < words; i++) {
+      long word = segment.get(LE_LONG, offset + 8L * i);
+      if (word == 6L << 60 && i + 2 < words) {
+        if (i + 2 != changed) {
+          segment.set(
+              LE_LONG,
+              offset + 8L * i + 16,
+              Hash.XXH3.hash(segment, last, offset + 8L * i + 16 - last));
+        }
+        last = offset + 8L * i + 16;
+        i += 2;
+      }
+    }
+    return segment.get(LE_LONG, offset + 8L * words - 8);
+  }
+
+  /** Some commits with records of every kind, and a log that was written anew. */
+  private void history() {
+    List<Long> taken = new ArrayList<>();
+    begin(1);
+    for (int i = 0; i < 30; i++) {
+      taken.add(space.take(1));
+    }
+    commit();
+    begin(2);
+    for (int i = 0; i < 5; i++) {
+      space.free(taken.get(3 * i), 1, 2, false);
+    }
+    commit();
+    begin(2);
+    for (int i = 0; i < 6000; i++) {
+      space.free(space.take(1), 1, 4, true);
+    }
+    space.take(40);
+    commit();
+    begin(2, 4);
+    int mark = space.mark();
+    space.take(70);
+    space.rollback(mark);
+    space.free(taken.get(4), 1, 2, false);
+    space.free(taken.get(8), 1, 2, false);
+    long again = space.take(1);
+    space.free(again, 1, 5, true);
+    commit();
+    begin(3, 4);
+    space.take(1);
+    commit();
+    begin(5);
+    space.take(3);
+    commit();
+  }
+}
