@@ -75,6 +75,22 @@ final class RealStorage implements Storage {
   }
 
   @Override
+  public Path realPath(Path path) {
+    Path absolute = path.toAbsolutePath();
+    try {
+      if (Files.exists(absolute)) {
+        return absolute.toRealPath();
+      }
+      Path parent = absolute.getParent();
+      return parent != null && Files.exists(parent)
+          ? parent.toRealPath().resolve(absolute.getFileName())
+          : absolute;
+    } catch (IOException e) {
+      throw failure("find", path, e);
+    }
+  }
+
+  @Override
   public void createDirectories(Path dir) {
     try {
       createDirectory(dir);

@@ -58,6 +58,17 @@ public interface Storage {
   boolean exists(Path path);
 
   /**
+   * Returns the one path of a file that may be named by several: absolute and, as far as it exists,
+   * without links.
+   *
+   * @param path the path, of a file that may be missing
+   * @return the path
+   */
+  default Path realPath(Path path) {
+    return path.toAbsolutePath().normalize();
+  }
+
+  /**
    * Creates a directory and its parents where they are missing. Each is durable once its parent
    * directory is synced.
    *

@@ -10,7 +10,7 @@ import java.util.concurrent.locks.LockSupport;
  * Runs threads one at a time and switches between them at accesses to memory, as a seed says: the
  * same seed, the same run.
  */
-final class Interleaver implements Runnable {
+public final class Interleaver implements Runnable {
 
   private final Random random;
   private final int switchEvery;
@@ -20,7 +20,7 @@ final class Interleaver implements Runnable {
   private volatile int alive;
   private boolean[] done = {};
 
-  Interleaver(long seed, int switchEvery) {
+  public Interleaver(long seed, int switchEvery) {
     this.random = new Random(seed);
     this.switchEvery = switchEvery;
   }
@@ -56,7 +56,7 @@ final class Interleaver implements Runnable {
   }
 
   /** Runs all bodies to their ends. */
-  void runAll(List<Runnable> bodies) throws InterruptedException {
+  public void runAll(List<Runnable> bodies) throws InterruptedException {
     alive = bodies.size();
     done = new boolean[bodies.size()];
     for (int i = 0; i < bodies.size(); i++) {

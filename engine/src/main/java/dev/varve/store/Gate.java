@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import dev.varve.BusyException;
+import dev.varve.file.LockMode;
+import dev.varve.file.ProcessLock;
+import dev.varve.file.Storage;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Byte 0 of {@code NAME-lock}, held by who opens or closes a handle or takes another slot for it.
+ *
+ * @param storage where the lock file is
+ * @param lockFile the lock file, which is made when missing
+ */
+record Gate(Storage storage, Path lockFile) {
+  private static final long POSITION = 0;
+
+  /** Returns which byte of the lock file is held by the owner of a slot for as long as it lives. */
+  static long position(int slot) {
+    return 1L + slot;
+  }
+
+  /**
+   * Takes the gate, trying until a timeout.
+   *
+   * @return the lock, which the caller closes
+   * @throws BusyException if it is held for so long
+   */
+  ProcessLock take(Duration timeout) {
+    try (Waiting waiting = new Waiting(storage, timeout)) {
+      while (true) {
+        Optional<ProcessLock> lock = storage.tryLock(lockFile, POSITION, LockMode.EXCLUSIVE);
+        if (lock.isPresent()) {
+          return lock.get();
+        }
+        if (!waiting.pause()) {
+          throw new BusyException(
+              "another handle, in this process or another one, is being opened or closed and holds"
+                  + " byte 0 of "
+                  + lockFile
+                  + " for longer than "
+                  + timeout.toMillis()
+                  + " ms; try again, or with a longer timeout");
+        }
+      }
+    }
+  }
+
+  /**
+   * Tells whether any handle is open: whether a byte of any slot is held. The gate is held. Looks
+   * at all slots and at nothing but locks, since {@code NAME-shm} may be missing or worthless.
+   */
+  boolean isAnyoneIn() {
+    for (int slot = 0; slot < SharedState.SLOTS; slot++) {
+      Optional<ProcessLock> lock = storage.tryLock(lockFile, position(slot), LockMode.EXCLUSIVE);
+      if (lock.isEmpty()) {
+        return true;
+      }
+      lock.get().close();
+    }
+    return false;
+  }
+}

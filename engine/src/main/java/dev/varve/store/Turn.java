@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import dev.varve.BusyException;
+import dev.varve.file.Storage;
+import java.time.Duration;
+
+/**
+ * The turn of the writer, or of the leader of a steady sync: one thread of all handles has it. The
+ * threads of a handle get it in the order in which they came; among handles there is no order.
+ *
+ * <p>A turn may be given back by another thread than took it. It is not reentrant: a thread that
+ * has it and wants it again waits for itself.
+ */
+final class Turn {
+  /**
+   * After so many parks, 1 ms, the owner is looked at; then again after as many parks as so far.
+   */
+  private static final int FIRST_PROBE = 5;
+
+  private static final int MOST_PARKS = 64;
+
+  private final int word;
+  private final SharedState shared;
+  private final Slots slots;
+  private final Owners owners;
+  private final Storage storage;
+  private final FairLock inside = new FairLock();
+
+  private Turn(int word, SharedState shared, Slots slots, Storage storage) {
+    this.word = word;
+    this.shared = shared;
+    this.slots = slots;
+    this.owners = slots.owners();
+    this.storage = storage;
+  }
+
+  static Turn ofWriter(SharedState shared, Slots slots, Storage storage) {
+    return new Turn(SharedState.WRITER, shared, slots, storage);
+  }
+
+  static Turn ofLeader(SharedState shared, Slots slots, Storage storage) {
+    return new Turn(SharedState.LEADER, shared, slots, storage);
+  }
+
+  /**
+   * Takes the turn, or waits for it. If its owner is dead, it is freed. An interrupt does not end
+   * the wait, and is not lost.
+   *
+   * @throws BusyException if another one has it, alive or stopped, until the timeout; it names the
+   *     process
+   * @throws dev.varve.PoisonedException if the store is poisoned
+   * @throws dev.varve.SnapshotLostException if this handle has lost its slot
+   */
+  void take(Duration timeout) {
+    try (Waiting waiting = new Waiting(storage, timeout)) {
+      if (!inside.enter(waiting)) {
+        throw busy(shared.owner(word), timeout);
+      }
+      boolean taken = false;
+      try {
+        take(waiting, timeout);
+        taken = true;
+      } finally {
+        if (!taken) {
+          inside.leave();
+        }
+      }
+    }
+  }
+
+  private void take(Waiting waiting, Duration timeout) {
+    int nextProbe = FIRST_PROBE;
+    boolean last = false;
+    while (!tryTake()) {
+      shared.checkPoison();
+      if (waiting.pause()) {
+        if (waiting.parks() >= nextProbe) {
+          owners.probeTurn(word);
+          nextProbe += Math.min(nextProbe, MOST_PARKS);
+        }
+      } else if (!last) {
+        last = true;
+        owners.probeTurn(word);
+      } else {
+        throw busy(shared.owner(word), timeout);
+      }
+    }
+    boolean mine = false;
+    try {
+      shared.checkPoison();
+      mine = slots.isMine();
+    } finally {
+      if (!mine) {
+        shared.owner(word, slots.owner(), 0);
+      }
+    }
+    if (!mine) {
+      throw slots.lost();
+    }
+  }
+
+  private boolean tryTake() {
+    return shared.owner(word) == 0 && shared.owner(word, 0, slots.owner());
+  }
+
+  /** Tells whether this handle has the turn, and has not lost its slot. */
+  boolean isMine() {
+    return shared.owner(word) == slots.owner() && slots.isMine();
+  }
+
+  /**
+   * Gives the turn back. What was written before is seen by who takes it next.
+   *
+   * @return whether it was still this handle's; if not, it was taken for dead
+   */
+  boolean release() {
+    boolean mine = shared.owner(word, slots.owner(), 0);
+    inside.leave();
+    return mine;
+  }
+
+  /** Returns how many threads of this handle wait for another one of it. */
+  int waiters() {
+    return inside.waiters();
+  }
+
+  private BusyException busy(long owner, Duration timeout) {
+    return new BusyException(
+        "store "
+            + shared.store()
+            + (word == SharedState.WRITER ? " is being written by " : " is being synced by ")
+            + name(owner)
+            + "; it was waited for for "
+            + timeout.toMillis()
+            + " ms. End that transaction, or wait for longer");
+  }
+
+  private String name(long owner) {
+    if (owner == 0) {
+      return "others in turn";
+    }
+    if (owner == slots.owner()) {
+      return "another thread of this handle, in this process (" + storage.processId() + ")";
+    }
+    int slot = SharedState.slotOf(owner);
+    long process = slot < SharedState.SLOTS ? shared.processId(slot) : 0;
+    return process == storage.processId()
+        ? "another handle in this process (" + process + ")"
+        : "process " + process;
+  }
+}

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.BusyException;
+import dev.varve.PoisonedException;
+import dev.varve.SnapshotLostException;
+import dev.varve.file.ProcessLock;
+import dev.varve.file.SimulatedStorage;
+import dev.varve.file.Storage;
+import dev.varve.store.Machine.Handle;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The writer's turn, the leader's, and the gate. */
+class TurnTest {
+  private static final Duration LONG = Duration.ofSeconds(60);
+  private final SimulatedStorage storage = SharedStateTest.simulated();
+  private final SimulatedStorage other = storage.otherProcess();
+  private final Machine machine = new Machine(storage, Path.of("/data"));
+  private final Handle a = machine.open(storage);
+  private final Handle b = machine.open(other);
+
+  @Test
+  void isTakenAndGivenBack() {
+    assertThat(a.writer.isMine()).isFalse();
+    a.writer.take(Duration.ZERO);
+    assertThat(a.writer.isMine()).isTrue();
+    assertThat(b.writer.isMine()).isFalse();
+    assertThat(a.leader.isMine()).isFalse();
+    b.leader.take(Duration.ZERO);
+    assertThat(a.writer.release()).isTrue();
+    b.writer.take(Duration.ZERO);
+    assertThat(b.writer.release()).isTrue();
+    assertThat(b.leader.release()).isTrue();
+    assertThatThrownBy(b.leader::release).isInstanceOf(IllegalStateException.class);
+  }
+
+  @Test
+  void busySaysWho() {
+    b.writer.take(Duration.ZERO);
+    assertThatThrownBy(() -> a.writer.take(Duration.ZERO))
+        .isInstanceOf(BusyException.class)
+        .hasMessageContaining("written by process " + other.processId());
+    assertThatThrownBy(() -> b.writer.take(Duration.ofSeconds(-1)))
+        .isInstanceOf(BusyException.class)
+        .hasMessageContaining("another thread of this handle")
+        .hasMessageContaining("this process (" + other.processId());
+    assertThatThrownBy(() -> machine.open(other).writer.take(Duration.ZERO))
+        .isInstanceOf(BusyException.class)
+        .hasMessageContaining("another handle in this process (" + other.processId());
+    a.leader.take(Duration.ZERO);
+    assertThatThrownBy(() -> b.leader.take(Duration.ZERO))
+        .isInstanceOf(BusyException.class)
+        .hasMessageContaining("synced by process " + storage.processId());
+    assertThat(b.writer.release()).isTrue();
+    a.writer.take(Duration.ZERO);
+  }
+
+  @Test
+  void theClockOfTheStorageCounts() throws Exception {
+    b.writer.take(Duration.ZERO);
+    CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> a.writer.take(LONG));
+    CompletableFuture<Void> inside = CompletableFuture.runAsync(() -> b.writer.take(LONG));
+    CompletableFuture<Void> gate;
+    try (ProcessLock held = a.gate.take(Duration.ZERO)) {
+      assertThat(held.isValid()).isTrue();
+      gate = CompletableFuture.runAsync(() -> b.gate.take(LONG));
+      while (!(waiting.isDone() && inside.isDone() && gate.isDone())) {
+        storage.advance(Duration.ofSeconds(7));
+        Thread.sleep(1);
+      }
+    }
+    for (CompletableFuture<Void> each : List.of(waiting, inside, gate)) {
+      assertThatThrownBy(each::get)
+          .isInstanceOf(ExecutionException.class)
+          .hasCauseInstanceOf(BusyException.class);
+    }
+    b.gate.take(Duration.ZERO).close();
+  }
+
+  @Test
+  void theDeadAreTakenOver() {
+    b.writer.take(Duration.ZERO);
+    b.leader.take(Duration.ZERO);
+    other.kill();
+    a.writer.take(Duration.ZERO);
+    a.leader.take(Duration.ZERO);
+    assertThat(a.shared.isRewriting()).isTrue();
+    assertThat(a.writer.isMine() && a.leader.isMine()).isTrue();
+    assertThat(b.writer.release()).as("of one that lives on without knowing").isFalse();
+    assertThat(a.writer.isMine()).isTrue();
+  }
+
+  @Test
+  void whoWaitsNoticesADeath() throws Exception {
+    b.writer.take(Duration.ZERO);
+    CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> a.writer.take(LONG));
+    Thread.sleep(5);
+    assertThat(waiting).isNotDone();
+    other.kill();
+    waiting.get();
+    assertThat(a.writer.isMine()).isTrue();
+  }
+
+  @Test
+  void anInterruptIsKeptAndDoesNotEndTheWait() throws Exception {
+    b.writer.take(Duration.ZERO);
+    CompletableFuture<Boolean> interrupted = new CompletableFuture<>();
+    Thread thread =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  a.writer.take(LONG);
+                  interrupted.complete(Thread.interrupted());
+                });
+    thread.interrupt();
+    Thread.sleep(5);
+    assertThat(interrupted).isNotDone();
+    b.writer.release();
+    assertThat(interrupted.get()).isTrue();
+  }
+
+  @Test
+  void poisonEndsTheWait() throws Exception {
+    b.writer.take(Duration.ZERO);
+    CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> a.writer.take(LONG));
+    a.shared.poison(SharedState.SYNC_FAILED);
+    assertThatThrownBy(waiting::get).hasCauseInstanceOf(PoisonedException.class);
+    b.writer.release();
+    assertThatThrownBy(() -> a.writer.take(LONG)).isInstanceOf(PoisonedException.class);
+    assertThat(a.shared.owner(SharedState.WRITER)).isZero();
+  }
+
+  @Test
+  void whoLostItsSlotGetsNoTurn() {
+    Slots.vacate(a.shared, b.slot());
+    assertThatThrownBy(() -> b.writer.take(LONG)).isInstanceOf(SnapshotLostException.class);
+    assertThat(a.shared.owner(SharedState.WRITER)).isZero();
+  }
+
+  @Test
+  void whoLosesItsSlotHasTheTurnNoMore() {
+    b.writer.take(Duration.ZERO);
+    Slots.vacate(a.shared, b.slot());
+    assertThat(b.writer.isMine()).isFalse();
+    a.writer.take(Duration.ZERO);
+    assertThat(b.writer.release()).isFalse();
+    assertThat(a.writer.isMine()).isTrue();
+  }
+
+  @Test
+  void threadsOfAHandleComeInOrder() throws Exception {
+    a.writer.take(Duration.ZERO);
+    List<Integer> order = Collections.synchronizedList(new ArrayList<>());
+    List<Thread> threads = new ArrayList<>();
+    for (int i = 0; i < 8; i++) {
+      int me = i;
+      threads.add(
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    a.writer.take(LONG);
+                    order.add(me);
+                    a.writer.release();
+                  }));
+      while (a.writer.waiters() < i + 1) {
+        Thread.onSpinWait();
+      }
+    }
+    a.writer.release();
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(order).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
+  }
+
+  /** Nothing is lost where each adds by reading and writing, under the turn. */
+  @Test
+  void oneHasItAtATime(@TempDir Path dir) throws Exception {
+    Machine real = new Machine(Storage.real(), dir);
+    List<Handle> handles = List.of(real.open(Storage.real()), real.open(Storage.real()));
+    long[] counter = new long[1];
+    List<CompletableFuture<Void>> all = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      Handle handle = handles.get(i % 2);
+      all.add(
+          CompletableFuture.runAsync(
+              () -> {
+                for (int j = 0; j < 2000; j++) {
+                  handle.writer.take(LONG);
+                  counter[0]++;
+                  if (!handle.writer.release()) {
+                    throw new AssertionError("lost");
+                  }
+                }
+              },
+              task -> Thread.ofPlatform().start(task)));
+    }
+    for (CompletableFuture<Void> each : all) {
+      each.get();
+    }
+    assertThat(counter[0]).isEqualTo(8000);
+    handles.forEach(handle -> handle.slots.release());
+  }
+}
