@@ -18,4 +18,5 @@ module dev.varve.engine {
   exports dev.varve.record;
   exports dev.varve.record.disky;
   exports dev.varve.record.tfrecord;
+  exports dev.varve.store;
 }

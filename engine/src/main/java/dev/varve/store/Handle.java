@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static dev.varve.memory.Layouts.LE_LONG;
+
+import dev.varve.ClosedException;
+import dev.varve.CorruptionException;
+import dev.varve.PoisonedException;
+import dev.varve.file.Durability;
+import dev.varve.file.Mapping;
+import dev.varve.file.ProcessLock;
+import dev.varve.file.Storage;
+import dev.varve.memory.Faults;
+import dev.varve.memory.RefCounted;
+import java.nio.file.Path;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What an open store consists of. Whoever uses it, the store and each of its transactions, holds a
+ * reference; the last one to let go syncs and closes.
+ */
+final class Handle extends RefCounted {
+  final Storage storage;
+  final Path path;
+  final StoreOptions options;
+  final PageFile file;
+  final SteadyMetas metas;
+  final PageVerifier verifier;
+  final SharedState shared;
+  final Slots slots;
+  final Syncer syncer;
+  final SyncTimer timer;
+
+  private final Mapping sharedMapping;
+  private final Gate gate;
+  private final Turn writerTurn;
+  private final Mapping headerMapping;
+
+  /** For who has the writer's turn. */
+  private final WriteView writeView;
+
+  /** Views that nobody uses, by the thread that used them last. */
+  private final AtomicReferenceArray<@Nullable ReadView> readViews = new AtomicReferenceArray<>(64);
+
+  private volatile boolean closed;
+  private @Nullable Thread writer;
+  private @Nullable WriteTransaction innermost;
+
+  Handle(
+      Storage storage,
+      Path path,
+      StoreOptions options,
+      PageFile file,
+      SteadyMetas metas,
+      PageVerifier verifier,
+      Mapping sharedMapping,
+      SharedState shared,
+      Gate gate,
+      Slots slots) {
+    this.storage = storage;
+    this.path = path;
+    this.options = options;
+    this.file = file;
+    this.metas = metas;
+    this.verifier = verifier;
+    this.sharedMapping = sharedMapping;
+    this.shared = shared;
+    this.gate = gate;
+    this.slots = slots;
+    this.headerMapping = file.mapHeader();
+    this.writerTurn = Turn.ofWriter(shared, slots, storage);
+    this.syncer = new Syncer(this, Turn.ofLeader(shared, slots, storage), metas);
+    this.timer = new SyncTimer(this);
+    this.writeView = new WriteView(this, new FreeSpace(file, path.toString()));
+  }
+
+  String name() {
+    return "store " + path;
+  }
+
+  // Reading.
+
+  /** Takes a view for reading, which has a reference to this. */
+  ReadView beginRead(boolean durable) {
+    retainOpen();
+    try {
+      ReadView view = readViews.getAndSet(place(), null);
+      if (view == null) {
+        view = new ReadView(this);
+      }
+      view.begin(durable);
+      return view;
+    } catch (Throwable e) {
+      release();
+      throw e;
+    }
+  }
+
+  void endRead(ReadView view) {
+    view.end();
+    readViews.set(place(), view);
+    release();
+  }
+
+  private int place() {
+    return (int) Thread.currentThread().threadId() & readViews.length() - 1;
+  }
+
+  boolean copySteady(long txn, Meta target) {
+    Meta found = metas.find(txn);
+    if (found != null) {
+      target.copyFrom(found);
+    }
+    return found != null;
+  }
+
+  // Writing.
+
+  /** Returns the innermost writing transaction of this thread, or null. */
+  @Nullable WriteTransaction innermost() {
+    return writer == Thread.currentThread() ? innermost : null;
+  }
+
+  void innermost(@Nullable WriteTransaction transaction) {
+    innermost = transaction;
+  }
+
+  /** Takes the writer's turn and the view for writing, which has a reference to this. */
+  WriteView beginWrite() {
+    if (options.isReadOnly()) {
+      throw new IllegalStateException(name() + " was opened for reading only");
+    }
+    retainOpen();
+    boolean taken = false;
+    try {
+      writerTurn.take(options.timeout());
+      taken = true;
+      if (closed) {
+        throw new ClosedException(name());
+      }
+      checkSession(); // before anything is written
+      writeView.begin();
+      writer = Thread.currentThread();
+      return writeView;
+    } catch (Throwable e) {
+      if (taken) {
+        writerTurn.release();
+      }
+      release();
+      if (e instanceof InternalError) {
+        throw failed(e);
+      }
+      throw e;
+    }
+  }
+
+  /** Gives the writer's turn back. */
+  void endWrite() {
+    writer = null;
+    innermost = null;
+    writerTurn.release();
+  }
+
+  /** Makes a commit as durable as it shall be; the writer's turn was given back. */
+  void makeDurable(long txn, Durability durability) {
+    if (durability.level() == Durability.Level.SYNC
+        || txn - shared.steady() > Txn.MAX_UNSYNCED / 2) {
+      syncer.sync(txn, options.timeout());
+    } else if (durability.level() == Durability.Level.ASYNC) {
+      timer.request(durability.maxAge());
+    }
+  }
+
+  /** Checks, before a commit is published, that nothing speaks against it. */
+  void checkWriter() {
+    Faults.surface();
+    shared.checkPoison();
+    if (!writerTurn.isMine()) {
+      shared.poison(SharedState.LOCK_LOST);
+      shared.checkPoison();
+    }
+    checkSession();
+  }
+
+  /** Checks that the data file is still the one that belongs to the shared state. */
+  void checkSession() {
+    if (headerMapping.segment().get(LE_LONG, StoreHeader.SESSION) != shared.session()) {
+      shared.poison(SharedState.FILES_REPLACED);
+      shared.checkPoison();
+    }
+  }
+
+  /** Marks file and shared state as belonging together, by a number; nobody else is in. */
+  void newSession(long session) {
+    headerMapping.segment().set(LE_LONG, StoreHeader.SESSION, session);
+    shared.session(session);
+  }
+
+  // Failures.
+
+  /** Returns what an operation throws that ended by an exception. */
+  RuntimeException failed(Throwable thrown) {
+    if (thrown instanceof InternalError) {
+      return poison(thrown);
+    }
+    if (thrown instanceof Error error) {
+      throw error;
+    }
+    return (RuntimeException) thrown;
+  }
+
+  /** Poisons the store because an access to mapped memory failed, or a publication did. */
+  PoisonedException poison(Throwable cause) {
+    shared.poison(SharedState.MAPPING_FAULTED);
+    return new PoisonedException(
+        name()
+            + " met a fault of its file while it was mapped, and refuses further work in all"
+            + " processes; close every handle and open it again",
+        cause);
+  }
+
+  CorruptionException corruptRing(long txn) {
+    return new CorruptionException(
+        "ring of metas",
+        path + "-shm",
+        0,
+        "the meta of txn " + Txn.toString(txn),
+        "another one",
+        "close every handle of the store and open it again");
+  }
+
+  // Life.
+
+  private void retainOpen() {
+    if (closed || !tryRetain()) {
+      throw new ClosedException(name());
+    }
+  }
+
+  /** Throws if the store was closed. */
+  void checkOpen() {
+    if (closed) {
+      throw new ClosedException(name());
+    }
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  /** Refuses new work, and lets go. */
+  void close() {
+    closed = true;
+    timer.stop();
+    release();
+  }
+
+  @Override
+  protected void free() {
+    Throwable failure = null;
+    try {
+      if (!options.isReadOnly()) {
+        syncer.sync(shared.published(), options.timeout());
+      }
+    } catch (RuntimeException | Error e) {
+      failure = e;
+    }
+    try {
+      leave();
+    } catch (RuntimeException | Error e) {
+      if (failure == null) {
+        throw e;
+      }
+      failure.addSuppressed(e);
+    }
+    if (failure != null) {
+      throw failed(failure);
+    }
+  }
+
+  /** Gives the slots back, without the gate if it cannot be had, and lets go of the files. */
+  @SuppressWarnings("try") // the lock is held, not used
+  private void leave() {
+    try (ProcessLock held = gate.take(options.timeout())) {
+      slots.release();
+    } finally {
+      slots.release();
+      headerMapping.close();
+      file.close();
+      sharedMapping.close();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return name();
+  }
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static dev.varve.memory.Layouts.LE_LONG;
+
+import dev.varve.BusyException;
+import dev.varve.ConflictException;
+import dev.varve.CorruptionException;
+import dev.varve.NotFoundException;
+import dev.varve.PoisonedException;
+import dev.varve.file.FileAccess;
+import dev.varve.file.Mapping;
+import dev.varve.file.ProcessLock;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import dev.varve.memory.Hash;
+import dev.varve.memory.Words;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.ThreadLocalRandom;
+import org.jspecify.annotations.Nullable;
+
+/** Opens a store: creates it, joins those who have it open, or recovers it. */
+final class Opening {
+  private final Storage storage;
+  private final Path path;
+  private final StoreOptions options;
+  private final Path sharedPath;
+  private final Gate gate;
+
+  Opening(Storage storage, Path path, StoreOptions options) {
+    this.storage = storage;
+    this.path = storage.realPath(path);
+    this.options = options;
+    this.sharedPath = sibling("-shm");
+    this.gate = new Gate(storage, sibling("-lock"));
+  }
+
+  private Path sibling(String suffix) {
+    return path.resolveSibling(path.getFileName() + suffix);
+  }
+
+  @SuppressWarnings("try") // the lock is held, not used
+  Handle open() {
+    if (!storage.exists(path) && options.mustExist()) {
+      throw new NotFoundException(
+          "store " + path + " does not exist; check the path, or open it without mustExist");
+    }
+    try (ProcessLock held = gate.take(options.timeout())) {
+      if (!storage.exists(path)) {
+        create();
+      }
+      FileAccess access = options.isReadOnly() ? FileAccess.READ : FileAccess.WRITE;
+      StorageFile file = storage.open(path, access);
+      try {
+        return open(file);
+      } catch (Throwable e) {
+        file.close();
+        throw e;
+      }
+    }
+  }
+
+  // Creation.
+
+  private void create() {
+    if (gate.isAnyoneIn()) {
+      throw new ConflictException(
+          "store "
+              + path
+              + " is missing, and others have it open; somebody deleted or renamed it. Put it back,"
+              + " or close them");
+    }
+    Path draft = sibling("-new");
+    if (storage.exists(draft)) {
+      storage.delete(draft);
+    }
+    int shift = Integer.numberOfTrailingZeros(options.pageSize());
+    ThreadLocalRandom random = ThreadLocalRandom.current();
+    StoreHeader header =
+        new StoreHeader(shift, random.nextLong(), random.nextLong(), storage.currentTimeMillis());
+    try (StorageFile file = storage.open(draft, FileAccess.CREATE_NEW);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment pages = arena.allocate(3L << shift, 8);
+      header.write(pages);
+      Meta meta = new Meta(pages.asSlice(1L << shift, Meta.BYTES));
+      meta.txn(Txn.FIRST);
+      meta.pageCount(FreeSpace.FIRST_PAGE);
+      meta.nextTableId(1);
+      meta.seal();
+      file.write(0, pages);
+      file.sync();
+    }
+    storage.rename(draft, path);
+    storage.syncDirectory(directory());
+  }
+
+  private Path directory() {
+    Path directory = path.getParent();
+    if (directory == null) {
+      throw new IllegalArgumentException("a store is a file, and " + path + " is no name of one");
+    }
+    return directory;
+  }
+
+  // Opening.
+
+  private Handle open(StorageFile file) {
+    StoreHeader header = StoreHeader.read(file);
+    SteadyMetas metas = new SteadyMetas(file, header.pageShift());
+    long identity = Hash.XXH3.hash(file.key().getBytes(StandardCharsets.UTF_8));
+    long boot = SharedState.boot(storage.bootId());
+    long session = session(file);
+    Shared known = known(header, boot);
+    try {
+      boolean others = known == null ? gate.isAnyoneIn() : slots(known).owners().reclaim();
+      boolean isSame =
+          known != null && known.state.session() == session && known.state.identity() == identity;
+      Shared same = isSame ? known : null;
+      if (others) {
+        checkJoining(same);
+      } else {
+        storage.syncDirectory(directory());
+      }
+      if (same != null && others) {
+        return finish(file, header, metas, same, true);
+      }
+      if (same != null && boot != 0 && isTrusted(same, metas, file, header.pageShift())) {
+        same.state.clearPoison();
+        return finish(file, header, metas, same, false);
+      }
+      Meta meta = recover(file, header, metas, boot == 0 ? null : known);
+      if (known != null) {
+        known.mapping.close();
+      }
+      known = shared(SharedState.create(storage, sharedPath));
+      known.state.initialise(header.firstId(), header.lastId(), boot, identity, meta);
+      return finish(file, header, metas, known, false);
+    } catch (Throwable e) {
+      if (known != null) {
+        known.mapping.close();
+      }
+      throw e;
+    }
+  }
+
+  /** What processes share, mapped. */
+  private record Shared(Mapping mapping, SharedState state) {}
+
+  private Shared shared(Mapping mapping) {
+    return new Shared(mapping, new SharedState(Words.over(mapping.segment()), path.toString()));
+  }
+
+  /** Maps what processes share, if it is there, of this store and of this boot. */
+  private @Nullable Shared known(StoreHeader header, long boot) {
+    Mapping mapping = SharedState.open(storage, sharedPath);
+    if (mapping == null) {
+      return null;
+    }
+    Shared shared = shared(mapping);
+    if (shared.state.isInitialised(header.firstId(), header.lastId())
+        && shared.state.boot() == boot) {
+      return shared;
+    }
+    mapping.close();
+    return null;
+  }
+
+  private Slots slots(Shared shared) {
+    return new Slots(shared.state, gate, options.timeout());
+  }
+
+  /**
+   * Checks that a store which others have open can be joined; null if it is not known to be theirs.
+   */
+  private void checkJoining(@Nullable Shared same) {
+    if (same == null) {
+      throw new ConflictException(
+          "store "
+              + path
+              + " is open, and its file or the file "
+              + sharedPath
+              + " is not the one that it was opened with; close all handles of it first");
+    }
+    if (same.state.poison() != 0) {
+      throw new PoisonedException(
+          "store "
+              + path
+              + " is open and refuses work after a failure; it can be opened when all its handles"
+              + " are closed");
+    }
+  }
+
+  private Handle finish(
+      StorageFile file, StoreHeader header, SteadyMetas metas, Shared known, boolean others) {
+    SharedState shared = known.state;
+    Slots slots = slots(known);
+    slots.claim();
+    PageFile pages = new PageFile(file, header.pageShift());
+    try {
+      long opened = shared.steady();
+      Meta last = new Meta();
+      while (!shared.copyRing(shared.published(), last)) {
+        Thread.onSpinWait();
+      }
+      pages.map(last.pageCount());
+      PageVerifier verifier =
+          new PageVerifier(path.toString(), header.pageShift(), opened, last.pageCount());
+      Handle handle =
+          new Handle(
+              storage, path, options, pages, metas, verifier, known.mapping, shared, gate, slots);
+      if (!others && !options.isReadOnly()) {
+        if (shared.nextSteady() != shared.steady() || shared.isRewriting()) {
+          handle.syncer.force(options.timeout());
+        }
+        if (shared.published() == shared.steady()) {
+          handle.newSession(ThreadLocalRandom.current().nextLong());
+        }
+      }
+      return handle;
+    } catch (Throwable e) {
+      slots.release();
+      pages.unmap();
+      throw e;
+    }
+  }
+
+  private long session(StorageFile file) {
+    MemorySegment word = MemorySegment.ofArray(new long[1]);
+    file.read(StoreHeader.SESSION, word);
+    return word.get(LE_LONG, 0);
+  }
+
+  // Recovery.
+
+  /** Whether the state that is shared, when nobody has the store open, is the last commit. */
+  private boolean isTrusted(Shared known, SteadyMetas metas, StorageFile file, int pageShift) {
+    SharedState shared = known.state;
+    long newest = metas.newest().txn();
+    long published = shared.published();
+    long steady = shared.steady();
+    boolean good =
+        shared.poison() != SharedState.SYNC_FAILED
+            && (newest == steady || newest == shared.nextSteady())
+            && Long.compareUnsigned(published, newest) >= 0
+            && published - steady < Txn.MAX_UNSYNCED;
+    Meta last = new Meta();
+    if (!good || !shared.copyRing(published, last)) {
+      return false;
+    }
+    // The file must be the one that the last commit was made in: its free log says so.
+    PageFile pages = new PageFile(file, pageShift);
+    try {
+      pages.map(last.pageCount());
+      pages.mapLog(last);
+      new FreeSpace(pages, path.toString()).load(last);
+      return true;
+    } catch (CorruptionException e) {
+      return false;
+    } finally {
+      pages.unmap();
+    }
+  }
+
+  /**
+   * Goes back to the steady state: all that later commits wrote counts for nothing. Returns its
+   * meta, under a number that is beyond theirs.
+   */
+  private Meta recover(
+      StorageFile file, StoreHeader header, SteadyMetas metas, @Nullable Shared failed) {
+    Meta meta = metas.newest();
+    if (failed != null && failed.state.poison() == SharedState.SYNC_FAILED) {
+      Meta steady = metas.find(failed.state.steady());
+      meta = steady == null ? meta : steady;
+    }
+    long bytes = meta.pageCount() << header.pageShift();
+    if (file.size() < bytes) {
+      throw new CorruptionException(
+          "store",
+          path.toString(),
+          file.size(),
+          bytes + " bytes, as its steady meta says",
+          file.size() + " bytes",
+          "the file was cut; restore a backup, or salvage what it still holds");
+    }
+    if (options.isReadOnly()) {
+      throw new BusyException(
+          "store "
+              + path
+              + " was not closed cleanly, or was moved, and must be opened for writing once before"
+              + " it can be opened for reading only");
+    }
+    file.truncate(bytes);
+    long steady = meta.txn();
+    meta.txn(Txn.afterLoss(steady));
+    metas.write(meta, steady);
+    file.sync();
+    return meta;
+  }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import dev.varve.SnapshotLostException;
+
+/** The view of a transaction that reads a pinned state. */
+final class ReadView extends View {
+  private int cell = -1;
+  private long pinned;
+
+  ReadView(Handle handle) {
+    super(handle, new Tree(handle.file.map(), handle.verifier));
+  }
+
+  /** Pins the last commit, or the steady state. */
+  void begin(boolean durable) {
+    cell = durable ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
+    pinned = meta.txn();
+    try {
+      tree.pages = handle.file.map(meta.pageCount());
+    } catch (RuntimeException e) {
+      end();
+      throw e;
+    }
+  }
+
+  void end() {
+    forget(0);
+    path.clear();
+    handle.slots.end(cell, pinned);
+    cell = -1;
+  }
+
+  @Override
+  void done() {
+    if (!handle.slots.holds(cell, pinned)) {
+      throw lost();
+    }
+  }
+
+  @Override
+  RuntimeException failed(Throwable thrown) {
+    if (!handle.slots.holds(cell, pinned)) {
+      SnapshotLostException lost = lost();
+      lost.addSuppressed(thrown);
+      return lost;
+    }
+    return handle.failed(thrown);
+  }
+
+  private SnapshotLostException lost() {
+    return handle.slots.lost();
+  }
+}

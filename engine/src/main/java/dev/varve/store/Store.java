@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import dev.varve.codec.KeyCodec;
+import dev.varve.codec.ValueCodec;
+import dev.varve.file.Durability;
+import dev.varve.file.Storage;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A transactional store: named ordered tables in one file, which any number of threads and
+ * processes use at the same time.
+ *
+ * <p>A transaction that reads sees one snapshot of all tables, for as long as it lasts; it waits
+ * for nobody and nobody waits for it. One transaction writes at a time, of all threads and
+ * processes; the others wait for their turn, up to a timeout. What it did is seen all at once when
+ * it has committed, or not at all.
+ *
+ * {@snippet :
+ * try (Store store = Store.open(Path.of("data.varve"))) {
+ *   Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+ *   store.write(tx -> visits.put(tx, "home", 1L));
+ *   long count = store.read(tx -> visits.get(tx, "home"));
+ * }
+ * }
+ *
+ * <p><b>Files.</b> {@code NAME} is the store; {@code NAME-shm} and {@code NAME-lock} beside it
+ * belong to the processes that have it open. A store that was closed by all may be copied or moved
+ * alone.
+ *
+ * <p><b>What commits survive</b> says {@link Durability}: always the death of the process.
+ *
+ * <p><b>Threads.</b> A store may be used by any number of them, a transaction and its cursors only
+ * by the one that began it.
+ *
+ * <p><b>Closing.</b> Transactions that are open fail with {@link dev.varve.ClosedException} at
+ * their next call; the last one to end lets go of the files.
+ */
+public final class Store implements AutoCloseable {
+  private final Handle handle;
+  private boolean closed;
+
+  private Store(Handle handle) {
+    this.handle = handle;
+  }
+
+  /**
+   * Opens a store, or creates it.
+   *
+   * @param path its file
+   * @return the store, which the caller closes
+   * @throws dev.varve.VarveException as {@link #open(Path, StoreOptions)} does
+   */
+  public static Store open(Path path) {
+    return open(path, StoreOptions.DEFAULT);
+  }
+
+  /**
+   * Opens a store.
+   *
+   * @param path its file
+   * @param options how
+   * @return the store, which the caller closes
+   * @throws dev.varve.NotFoundException if it is missing, and must not be or its directory is, too
+   * @throws dev.varve.CorruptionException if the file is no store, or damaged
+   * @throws dev.varve.FormatVersionException if it is of another format version
+   * @throws dev.varve.BusyException if all slots are in use, or another handle opens or closes for
+   *     longer than the timeout
+   * @throws dev.varve.PoisonedException if other handles have it open and a sync of theirs failed
+   * @throws dev.varve.FullException if there is no space for the files
+   */
+  public static Store open(Path path, StoreOptions options) {
+    return open(Storage.real(), path, options);
+  }
+
+  static Store open(Storage storage, Path path, StoreOptions options) {
+    return new Store(new Opening(storage, path, options).open());
+  }
+
+  // Reading.
+
+  /**
+   * Begins to read the last commit.
+   *
+   * @return a transaction, which the caller closes
+   * @throws dev.varve.BusyException if there are too many snapshots, in all processes
+   */
+  public ReadTransaction beginRead() {
+    return new ReadTransaction(handle, handle.beginRead(false));
+  }
+
+  /**
+   * Begins to read the last commit that survives power loss.
+   *
+   * @return a transaction, which the caller closes
+   * @throws dev.varve.BusyException if there are too many snapshots, in all processes
+   */
+  public ReadTransaction beginReadDurable() {
+    return new ReadTransaction(handle, handle.beginRead(true));
+  }
+
+  /**
+   * Reads the last commit.
+   *
+   * @param <R> the type of the result
+   * @param reading what to do
+   * @return what it returns
+   */
+  public <R extends @Nullable Object> R read(
+      Function<? super ReadTransaction, ? extends R> reading) {
+    try (ReadTransaction transaction = beginRead()) {
+      return reading.apply(transaction);
+    }
+  }
+
+  // Writing.
+
+  /**
+   * Begins a transaction that writes, with the durability of the store. On a thread that has one
+   * open it is nested: its commit is one into the outer transaction.
+   *
+   * @return a transaction, which the caller commits and closes
+   * @throws dev.varve.BusyException if another one writes for longer than the timeout
+   */
+  public WriteTransaction beginWrite() {
+    return beginWrite(handle.options.durability());
+  }
+
+  /**
+   * Begins a transaction that writes.
+   *
+   * @param durability what its commit survives; of a nested one it means nothing
+   * @return a transaction, which the caller commits and closes
+   * @throws dev.varve.BusyException if another one writes for longer than the timeout
+   */
+  public WriteTransaction beginWrite(Durability durability) {
+    return WriteTransaction.begin(handle, durability);
+  }
+
+  /**
+   * Writes, and commits unless an exception is thrown.
+   *
+   * @param writing what to do
+   */
+  public void write(Consumer<? super WriteTransaction> writing) {
+    try (WriteTransaction transaction = beginWrite()) {
+      writing.accept(transaction);
+      transaction.commit();
+    }
+  }
+
+  /**
+   * Writes and returns something, and commits unless an exception is thrown.
+   *
+   * @param <R> the type of the result
+   * @param writing what to do
+   * @return what it returns
+   */
+  public <R extends @Nullable Object> R compute(
+      Function<? super WriteTransaction, ? extends R> writing) {
+    try (WriteTransaction transaction = beginWrite()) {
+      R result = writing.apply(transaction);
+      transaction.commit();
+      return result;
+    }
+  }
+
+  /**
+   * Makes all commits up to now survive power loss.
+   *
+   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws dev.varve.StorageException if this one fails; the store is poisoned then
+   */
+  public void sync() {
+    handle.checkOpen();
+    if (!handle.tryRetain()) {
+      handle.checkOpen();
+      return;
+    }
+    try {
+      handle.syncer.sync(handle.shared.published(), handle.options.timeout());
+    } finally {
+      handle.release();
+    }
+  }
+
+  /**
+   * Checks the last commit: every page of the file, all keys and counts, and the checksums of what
+   * was synced. Takes as long as reading all of it; others read and write meanwhile.
+   *
+   * @return what was found; damage is a finding and no exception
+   * @throws dev.varve.BusyException if there are too many snapshots, in all processes
+   * @throws dev.varve.SnapshotLostException if the snapshot was held for too long
+   * @throws dev.varve.PoisonedException if the file cannot be read
+   */
+  public StoreCheck check() {
+    return check((pages, total) -> {});
+  }
+
+  /**
+   * Checks the last commit, as {@link #check()} does.
+   *
+   * @param progress is told how far it has come
+   * @return what was found; damage is a finding and no exception
+   */
+  public StoreCheck check(StoreCheck.Progress progress) {
+    return Checker.check(handle, Objects.requireNonNull(progress, "progress"));
+  }
+
+  // Tables.
+
+  /**
+   * Returns a table of typed keys and values. Nothing is looked up: the table is created by the
+   * first entry that is put into it, and reads as empty before.
+   *
+   * @param <K> the type of the keys
+   * @param <V> the type of the values
+   * @param name 1 to 255 bytes as UTF-8
+   * @param keys encodes the keys, whose bytes give the order
+   * @param values encodes the values
+   * @return the table, for any transaction of this store
+   */
+  public <K, V> Table<K, V> table(String name, KeyCodec<K> keys, ValueCodec<V> values) {
+    return new Table<>(table(name), keys, values);
+  }
+
+  /**
+   * Returns a table of bytes.
+   *
+   * @param name 1 to 255 bytes as UTF-8
+   * @return the table, for any transaction of this store
+   */
+  public ByteTable table(String name) {
+    return new ByteTable(handle, name);
+  }
+
+  /**
+   * Returns the path of the file.
+   *
+   * @return the path
+   */
+  public Path path() {
+    return handle.path;
+  }
+
+  /**
+   * Closes the store. Commits that no sync covers are synced. Closing again has no effect.
+   *
+   * @throws dev.varve.VarveException if the sync failed, this one or an earlier one; the store is
+   *     closed nevertheless
+   */
+  @Override
+  public void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    handle.close();
+  }
+
+  /** Returns for example {@code store data.varve}. */
+  @Override
+  public String toString() {
+    return handle.toString();
+  }
+}

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import dev.varve.codec.KeyCodec;
+import dev.varve.codec.ValueCodec;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.AbstractMap.SimpleImmutableEntry;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A named table of a {@link Store} with keys and values of Java types, in the order of the encoded
+ * keys.
+ *
+ * <p>What holds for {@link #bytes} holds for this: one object serves all transactions of its store,
+ * on any thread, and the exceptions are the same. A value that its codec cannot read is a {@link
+ * dev.varve.CorruptionException}.
+ *
+ * @param <K> the type of the keys
+ * @param <V> the type of the values
+ */
+public final class Table<K, V> {
+  private final ByteTable bytes;
+  private final KeyCodec<K> keys;
+  private final ValueCodec<V> values;
+
+  Table(ByteTable bytes, KeyCodec<K> keys, ValueCodec<V> values) {
+    this.bytes = bytes;
+    this.keys = keys;
+    this.values = values;
+  }
+
+  /**
+   * Returns the table as one of bytes.
+   *
+   * @return the table of the same name
+   */
+  public ByteTable bytes() {
+    return bytes;
+  }
+
+  /**
+   * Returns the name.
+   *
+   * @return 1 to 255 bytes as UTF-8
+   */
+  public String name() {
+    return bytes.name();
+  }
+
+  private View view(Transaction transaction, K key) {
+    View view = bytes.view(transaction);
+    encode(key, view.key);
+    return view;
+  }
+
+  private void encode(K key, Key target) {
+    int most = keys.maxBytes(key);
+    target.length(ByteTable.checkKey(keys.encode(key, target.reserve(most), 0)));
+  }
+
+  private V decode(MemorySegment segment, long offset, long length) {
+    return values.decode(segment, offset, Math.toIntExact(length));
+  }
+
+  // Reading.
+
+  /**
+   * Returns a value.
+   *
+   * @param transaction through which to read
+   * @param key any key
+   * @return the value, or null if there is none
+   */
+  public @Nullable V get(Transaction transaction, K key) {
+    return bytes.<V>read(view(transaction, key), this::decode);
+  }
+
+  /**
+   * Tells whether there is an entry.
+   *
+   * @param transaction through which to read
+   * @param key any key
+   * @return whether there is one
+   */
+  public boolean contains(Transaction transaction, K key) {
+    return bytes.contains(view(transaction, key));
+  }
+
+  /**
+   * Returns how many entries the table has, in constant time.
+   *
+   * @param transaction through which to read
+   * @return the number
+   */
+  public long count(Transaction transaction) {
+    return bytes.count(transaction);
+  }
+
+  /**
+   * Returns the first entry.
+   *
+   * @param transaction through which to read
+   * @return a copy of the entry, or null if the table is empty
+   */
+  public Map.@Nullable Entry<K, V> first(Transaction transaction) {
+    try (Cursor cursor = bytes.cursor(transaction)) {
+      return entry(cursor, cursor.first());
+    }
+  }
+
+  /**
+   * Returns the last entry.
+   *
+   * @param transaction through which to read
+   * @return a copy of the entry, or null if the table is empty
+   */
+  public Map.@Nullable Entry<K, V> last(Transaction transaction) {
+    try (Cursor cursor = bytes.cursor(transaction)) {
+      return entry(cursor, cursor.last());
+    }
+  }
+
+  /**
+   * Returns the entry with the greatest key that is not greater than one.
+   *
+   * @param transaction through which to read
+   * @param key any key
+   * @return a copy of the entry, or null if there is none
+   */
+  public Map.@Nullable Entry<K, V> floor(Transaction transaction, K key) {
+    try (Cursor cursor = bytes.cursor(transaction)) {
+      encode(key, cursor.keyForMove());
+      return entry(cursor, cursor.floorOfKey());
+    }
+  }
+
+  /**
+   * Returns the entry with the least key that is not less than one.
+   *
+   * @param transaction through which to read
+   * @param key any key
+   * @return a copy of the entry, or null if there is none
+   */
+  public Map.@Nullable Entry<K, V> ceiling(Transaction transaction, K key) {
+    try (Cursor cursor = bytes.cursor(transaction)) {
+      encode(key, cursor.keyForMove());
+      return entry(cursor, cursor.ceilingOfKey());
+    }
+  }
+
+  private Map.@Nullable Entry<K, V> entry(Cursor cursor, boolean found) {
+    return found ? new SimpleImmutableEntry<>(key(cursor), value(cursor)) : null;
+  }
+
+  private K key(Cursor cursor) {
+    Key key = cursor.loadKey();
+    return keys.decode(key.bytes(), 0, key.length());
+  }
+
+  private V value(Cursor cursor) {
+    return cursor.<V>read(this::decode);
+  }
+
+  /**
+   * Gets the entries of {@link #forEach(Transaction, Action)}.
+   *
+   * @param <K> the type of the keys
+   * @param <V> the type of the values
+   */
+  @FunctionalInterface
+  public interface Action<K, V> {
+    /**
+     * Gets an entry.
+     *
+     * @param key the key
+     * @param value the value
+     * @return whether to go on
+     */
+    boolean accept(K key, V value);
+  }
+
+  /**
+   * Visits entries in the order of their keys, until there are no more or the action says so.
+   *
+   * @param transaction through which to read
+   * @param action gets copies
+   */
+  public void forEach(Transaction transaction, Action<? super K, ? super V> action) {
+    forEach(transaction, null, null, action);
+  }
+
+  /**
+   * Visits the entries of a range in the order of their keys, until there are no more or the action
+   * says so.
+   *
+   * @param transaction through which to read
+   * @param from the first key of the range, or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @param action gets copies
+   */
+  public void forEach(
+      Transaction transaction,
+      @Nullable K from,
+      @Nullable K to,
+      Action<? super K, ? super V> action) {
+    Key end = new Key();
+    if (to != null) {
+      encode(to, end);
+    }
+    try (Cursor cursor = bytes.cursor(transaction)) {
+      boolean more;
+      if (from == null) {
+        more = cursor.first();
+      } else {
+        encode(from, cursor.keyForMove());
+        more = cursor.ceilingOfKey();
+      }
+      while (more) {
+        Key key = cursor.loadKey();
+        if (to != null && key.compareTo(end) >= 0) {
+          return;
+        }
+        if (!action.accept(keys.decode(key.bytes(), 0, key.length()), value(cursor))) {
+          return;
+        }
+        more = cursor.next();
+      }
+    }
+  }
+
+  // Writing.
+
+  /**
+   * Puts an entry, in place of the one with the same key if there is one.
+   *
+   * @param transaction through which to write
+   * @param key any key
+   * @param value any value
+   * @return whether there was an entry
+   */
+  public boolean put(WriteTransaction transaction, K key, V value) {
+    WriteView view = (WriteView) view(transaction, key);
+    try (Arena arena = Arena.ofConfined()) {
+      return bytes.put(view, encoded(arena, value));
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  /**
+   * Puts an entry unless there is one.
+   *
+   * @param transaction through which to write
+   * @param key any key
+   * @param value any value
+   * @return whether it was put
+   */
+  public boolean putIfAbsent(WriteTransaction transaction, K key, V value) {
+    return !contains(transaction, key) && !put(transaction, key, value);
+  }
+
+  /**
+   * Replaces a value if it is what is expected, as their encodings tell.
+   *
+   * @param transaction through which to write
+   * @param key any key
+   * @param expected what the value must be
+   * @param value what it shall be
+   * @return whether it was, and was replaced
+   */
+  public boolean compareAndSet(WriteTransaction transaction, K key, V expected, V value) {
+    WriteView view = (WriteView) view(transaction, key);
+    try (Arena arena = Arena.ofConfined()) {
+      return bytes.compareAndSet(view, encoded(arena, expected), encoded(arena, value));
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  private MemorySegment encoded(Arena arena, V value) {
+    MemorySegment encoded = arena.allocate(Math.max(1, values.maxBytes(value)));
+    return encoded.asSlice(0, values.encode(value, encoded, 0));
+  }
+
+  /**
+   * Removes an entry.
+   *
+   * @param transaction through which to write
+   * @param key any key
+   * @return whether there was one
+   */
+  public boolean delete(WriteTransaction transaction, K key) {
+    return bytes.delete((WriteView) view(transaction, key));
+  }
+
+  /**
+   * Removes all entries; the table stays.
+   *
+   * @param transaction through which to write
+   */
+  public void clear(WriteTransaction transaction) {
+    bytes.clear(transaction);
+  }
+
+  /** Returns for example {@code table users of store data.varve}. */
+  @Override
+  public String toString() {
+    return bytes.toString();
+  }
+}

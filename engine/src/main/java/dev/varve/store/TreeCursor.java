@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import java.lang.foreign.MemorySegment;
+
+/** Moves over the entries of a tree. For one thread; nothing may change the tree meanwhile. */
+final class TreeCursor {
+  private final Tree tree;
+  private final NodePath path = new NodePath();
+
+  TreeCursor(Tree tree) {
+    this.tree = tree;
+  }
+
+  /** Whether the cursor is at an entry. */
+  boolean isAtEntry() {
+    return path.depth >= 0;
+  }
+
+  void clear() {
+    path.clear();
+  }
+
+  /** Returns the segment of the leaf that the cursor is in. */
+  MemorySegment segment() {
+    return path.segment[path.depth];
+  }
+
+  long offset() {
+    return path.offset[path.depth];
+  }
+
+  int index() {
+    return path.index[path.depth];
+  }
+
+  boolean first(long root, long birth) {
+    path.clear();
+    if (root == 0) {
+      return false;
+    }
+    tree.pushRoot(path, root, birth);
+    down(true);
+    return true;
+  }
+
+  boolean last(long root, long birth) {
+    path.clear();
+    if (root == 0) {
+      return false;
+    }
+    tree.pushRoot(path, root, birth);
+    down(false);
+    return true;
+  }
+
+  /** Goes to the entry with the smallest key that is not less than one, or greater than it. */
+  boolean ceiling(long root, long birth, Key key, boolean orEqual) {
+    path.clear();
+    if (root == 0) {
+      return false;
+    }
+    int at = tree.find(path, root, birth, key);
+    if (at >= 0 && !orEqual) {
+      path.index[path.depth]++;
+    }
+    return index() < Node.count(segment(), offset()) || nextLeaf();
+  }
+
+  /** Goes to the entry with the largest key that is not greater than one, or less than it. */
+  boolean floor(long root, long birth, Key key, boolean orEqual) {
+    path.clear();
+    if (root == 0) {
+      return false;
+    }
+    int at = tree.find(path, root, birth, key);
+    return (at >= 0 && orEqual) || previous();
+  }
+
+  boolean next() {
+    return nextInLeaf() || nextLeaf();
+  }
+
+  boolean previous() {
+    return previousInLeaf() || previousLeaf();
+  }
+
+  /** Goes to the next entry of the leaf; if there is none, {@link #nextLeaf} must follow. */
+  boolean nextInLeaf() {
+    return ++path.index[path.depth] < Node.count(segment(), offset());
+  }
+
+  /**
+   * Goes to the previous entry of the leaf; if there is none, {@link #previousLeaf} must follow.
+   */
+  boolean previousInLeaf() {
+    return --path.index[path.depth] >= 0;
+  }
+
+  boolean nextLeaf() {
+    do {
+      path.pop();
+      if (path.depth < 0) {
+        return false;
+      }
+    } while (index() + 1 >= Node.count(segment(), offset()));
+    tree.pushChild(path, index() + 1);
+    down(true);
+    return true;
+  }
+
+  boolean previousLeaf() {
+    do {
+      path.pop();
+      if (path.depth < 0) {
+        return false;
+      }
+    } while (index() == 0);
+    tree.pushChild(path, index() - 1);
+    down(false);
+    return true;
+  }
+
+  /** Goes down to the first or last entry below the last node of the path. */
+  private void down(boolean toFirst) {
+    while (path.level > 0) {
+      tree.pushChild(path, toFirst ? 0 : Node.count(segment(), offset()) - 1);
+    }
+    path.index[path.depth] = toFirst ? 0 : Node.count(segment(), offset()) - 1;
+  }
+}

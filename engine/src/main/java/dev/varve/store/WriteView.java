@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/** The view of the writer: the last commit, and what the transaction has changed. */
+final class WriteView extends View {
+  private static final long MANY_WAITING = 256;
+  private static final long LOOK_NANOS = 100_000_000;
+
+  private final TreeWriter writer;
+  private final FreeSpace free;
+  private final Meta committed = new Meta();
+  private final TableState catalog = new TableState();
+  private final TableState evicted = new TableState();
+  private final Key catalogKey = new Key();
+  private final List<Savepoint> savepoints = new ArrayList<>();
+  private final List<Cursor> cursors = new ArrayList<>();
+  private long[] needed = new long[64];
+  private int lastSavepoint;
+  private long lastLook;
+
+  /** The txn whose free space and meta this knows; 0 when it must look anew. */
+  private long known;
+
+  private boolean isActive;
+  private boolean isChanged;
+
+  /** What ended a change in the middle, if one did: then only a rollback helps. */
+  private boolean isBroken;
+
+  /** What is restored when a nested transaction is rolled back. */
+  private record Savepoint(
+      int number,
+      int mark,
+      Meta meta,
+      TableState catalog,
+      List<TableState> states,
+      boolean changed) {}
+
+  WriteView(Handle handle, FreeSpace free) {
+    super(handle, new TreeWriter(handle.file, handle.verifier, free));
+    this.writer = (TreeWriter) tree;
+    this.free = free;
+  }
+
+  /** Begins a transaction; the handle has the writer's turn. */
+  void begin() {
+    long last = handle.shared.published();
+    long before = known;
+    known = 0; // until all has succeeded
+    if (before != last) {
+      if (!handle.shared.copyRing(last, committed)) {
+        throw handle.corruptRing(last);
+      }
+      handle.file.map(committed.pageCount());
+      handle.file.mapLog(committed);
+      free.load(committed);
+    }
+    lookForTheDead();
+    long txn = Txn.next(last);
+    meta.copyFrom(committed);
+    free.begin(txn, needed, collect());
+    known = last;
+    meta.txn(txn);
+    catalog.clear();
+    catalog.set(meta.catalogRoot(), meta.catalogBirth());
+    lastSavepoint = 0;
+    isChanged = false;
+    isBroken = false;
+    isActive = true;
+    writer.begin(txn, 0);
+  }
+
+  /** Frees what dead handles hold back, if much is held back; looks ten times a second at most. */
+  private void lookForTheDead() {
+    if (free.waitingPages() > MANY_WAITING) {
+      long now = handle.storage.nanoTime();
+      if (now - lastLook > LOOK_NANOS) {
+        lastLook = now;
+        handle.slots.owners().reclaim();
+      }
+    }
+  }
+
+  /** Whether a transaction has begun and not ended. */
+  boolean isActive() {
+    return isActive;
+  }
+
+  private int collect() {
+    while (true) {
+      try {
+        return handle.slots.collect(needed);
+      } catch (IllegalArgumentException e) {
+        needed = new long[2 * needed.length];
+      }
+    }
+  }
+
+  /**
+   * Publishes what was changed.
+   *
+   * @return the txn, or 0 if nothing was changed
+   */
+  long commit() {
+    checkWhole();
+    if (!isChanged) {
+      abort();
+      return 0;
+    }
+    try {
+      flushTables();
+      meta.catalog(catalog.root, catalog.birth);
+      free.commit(meta);
+      handle.checkWriter();
+    } catch (Throwable e) {
+      abort();
+      throw e;
+    }
+    try {
+      handle.shared.publish(meta);
+    } catch (Throwable e) {
+      handle.poison(e);
+      throw e;
+    }
+    known = 0;
+    free.committed();
+    committed.copyFrom(meta);
+    known = meta.txn();
+    end();
+    return meta.txn();
+  }
+
+  /** Undoes everything. */
+  void abort() {
+    end();
+    free.abort();
+  }
+
+  private void end() {
+    isActive = false;
+    forget(0);
+    savepoints.clear();
+    numbers.clear();
+    cursors.clear();
+  }
+
+  // Savepoints.
+
+  /** Begins a nested transaction. */
+  void push() {
+    checkWhole();
+    List<TableState> copies = new ArrayList<>();
+    for (TableState state : states) {
+      TableState copy = new TableState();
+      copy.copyFrom(state);
+      copies.add(copy);
+    }
+    Meta metaCopy = new Meta();
+    metaCopy.copyFrom(meta);
+    TableState catalogCopy = new TableState();
+    catalogCopy.copyFrom(catalog);
+    savepoints.add(new Savepoint(current(), free.mark(), metaCopy, catalogCopy, copies, isChanged));
+    writer.begin(meta.txn(), ++lastSavepoint);
+    numbers.add(lastSavepoint);
+  }
+
+  /** The numbers of the savepoints that are open, innermost last. */
+  private final List<Integer> numbers = new ArrayList<>();
+
+  private int current() {
+    return numbers.isEmpty() ? 0 : numbers.getLast();
+  }
+
+  /** Ends a nested transaction and keeps what it did. */
+  void release() {
+    checkWhole();
+    Savepoint savepoint = pop();
+    writer.begin(meta.txn(), savepoint.number);
+  }
+
+  /** Ends a nested transaction and undoes what it did. */
+  void rollback() {
+    parkCursors();
+    Savepoint savepoint = pop();
+    free.rollback(savepoint.mark);
+    meta.copyFrom(savepoint.meta);
+    catalog.copyFrom(savepoint.catalog);
+    forget(0);
+    for (TableState state : savepoint.states) {
+      if (state.table != null) {
+        add(state.table, state.id).copyFrom(state);
+      }
+    }
+    isChanged = savepoint.changed;
+    isBroken = false;
+    writer.begin(meta.txn(), savepoint.number);
+  }
+
+  private Savepoint pop() {
+    numbers.removeLast();
+    return savepoints.removeLast();
+  }
+
+  /** Throws if a change ended in the middle: then only a rollback helps. */
+  void checkWhole() {
+    if (isBroken) {
+      throw new IllegalStateException(
+          "a change of this transaction ended in an exception; roll the transaction back, or the"
+              + " nested one that it was made in");
+    }
+  }
+
+  @Override
+  boolean isCatalogOurs() {
+    return meta.catalogChange() == meta.txn();
+  }
+
+  @Override
+  void done() {}
+
+  @Override
+  RuntimeException failed(Throwable thrown) {
+    return handle.failed(thrown);
+  }
+
+  // Changes.
+
+  private void beginChange() {
+    checkWhole();
+    parkCursors();
+    isBroken = true;
+  }
+
+  private void endChange() {
+    isChanged = true;
+    isBroken = false;
+  }
+
+  /** Returns a table to change, which is created if there is none of that name. */
+  TableState tableForWriting(ByteTable table) {
+    TableState state = table(table);
+    return state == null ? create(table) : state;
+  }
+
+  TableState create(ByteTable table) {
+    beginChange();
+    long id = meta.nextTableId();
+    Key name = name(table.nameBytes());
+    writer.put(catalog, name, 8);
+    writer.valueSegment().set(LE_LONG_UNALIGNED, writer.valueOffset(), id);
+    TableState state = add(table, id);
+    state.isChanged = true;
+    putRecord(state);
+    meta.nextTableId(id + 1);
+    meta.tables(meta.tables() + 1);
+    catalogChanged();
+    endChange();
+    return state;
+  }
+
+  /** Writes the record of a table into the catalog. */
+  private void putRecord(TableState state) {
+    writer.put(catalog, Catalog.recordKey(state.id, catalogKey), Meta.TABLE_BYTES);
+    state.write(writer.valueSegment(), writer.valueOffset());
+  }
+
+  private void catalogChanged() {
+    meta.catalog(catalog.root, catalog.birth);
+    meta.catalogChange(meta.txn());
+  }
+
+  /** Removes a table. */
+  void drop(TableState state) {
+    beginChange();
+    long id = state.id;
+    ByteTable table = state.table;
+    writer.dropAll(state);
+    writer.delete(catalog, Catalog.recordKey(id, catalogKey));
+    if (table != null) {
+      writer.delete(catalog, name(table.nameBytes()));
+    }
+    states.remove(state);
+    meta.remove(id);
+    meta.tables(meta.tables() - 1);
+    catalogChanged();
+    endChange();
+  }
+
+  /** Removes all entries of a table. */
+  void clear(TableState state) {
+    beginChange();
+    writer.dropAll(state);
+    state.isChanged = true;
+    endChange();
+  }
+
+  /** Puts an entry of {@link #key}, whose value the caller writes to where it is located. */
+  boolean put(TableState state, long bytes) {
+    beginChange();
+    boolean had = writer.put(state, key, bytes);
+    valueSegment = writer.valueSegment();
+    valueOffset = writer.valueOffset();
+    valueBytes = bytes;
+    state.isChanged = true;
+    return had;
+  }
+
+  /** Says that the value of a put was written. */
+  void putDone() {
+    endChange();
+  }
+
+  boolean delete(TableState state) {
+    beginChange();
+    boolean had = writer.delete(state, key);
+    if (had) {
+      state.isChanged = true;
+      endChange();
+    } else {
+      isBroken = false;
+    }
+    return had;
+  }
+
+  /** Puts the records of changed tables into the meta, those that do not fit into the catalog. */
+  private void flushTables() {
+    int kept = 0;
+    for (int i = 0; i < states.size(); i++) {
+      TableState state = states.get(i);
+      if (state.isChanged) {
+        int at = meta.find(state.id);
+        if (at >= 0) {
+          state.write(meta.segment, at);
+          state.isChanged = false;
+        } else {
+          kept++;
+        }
+      }
+    }
+    if (kept == 0) {
+      return;
+    }
+    for (int i = 0; i < states.size(); i++) {
+      TableState state = states.get(i);
+      if (state.isChanged) {
+        if (meta.records() == Meta.MAX_TABLES) {
+          evicted.read(meta.segment, Meta.record(0));
+          putRecord(evicted);
+          meta.remove(evicted.id);
+        }
+        int at = Meta.record(meta.records());
+        state.write(meta.segment, at);
+        meta.records(meta.records() + 1);
+        state.isChanged = false;
+      }
+    }
+  }
+
+  // Cursors, which stay where they are when the tree changes.
+
+  void opened(Cursor cursor) {
+    cursors.add(cursor);
+  }
+
+  void closed(Cursor cursor) {
+    cursors.remove(cursor);
+  }
+
+  private void parkCursors() {
+    for (int i = 0; i < cursors.size(); i++) {
+      cursors.get(i).park();
+    }
+  }
+}

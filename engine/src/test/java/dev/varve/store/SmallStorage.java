@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import dev.varve.file.FileAccess;
+import dev.varve.file.LockMode;
+import dev.varve.file.MapAccess;
+import dev.varve.file.Mapping;
+import dev.varve.file.ProcessLock;
+import dev.varve.file.SimulatedStorage;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * A simulated storage on which {@code NAME-shm} has room for a few slots only, since a megabyte in
+ * each of many thousand states would take most of the time of a test. Shows the full length.
+ */
+record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage {
+  static final int SLOTS = 6;
+  private static final long FULL = 4096 + 4096L * SharedState.SLOTS;
+  private static final long SMALL = 4096 + 4096L * SLOTS;
+
+  SmallStorage(SimulatedStorage storage) {
+    this(storage, storage);
+  }
+
+  /** Returns this storage with the processes of another machine. */
+  SmallStorage withStarts(Storage other) {
+    return new SmallStorage(storage, other);
+  }
+
+  @Override
+  public StorageFile open(Path path, FileAccess access) {
+    StorageFile file = storage.open(path, access);
+    return path.toString().endsWith("-shm") ? new Shared(file) : file;
+  }
+
+  @Override
+  public boolean exists(Path path) {
+    return storage.exists(path);
+  }
+
+  @Override
+  public void createDirectories(Path dir) {
+    storage.createDirectories(dir);
+  }
+
+  @Override
+  public List<Path> list(Path dir) {
+    return storage.list(dir);
+  }
+
+  @Override
+  public void delete(Path path) {
+    storage.delete(path);
+  }
+
+  @Override
+  public void rename(Path source, Path target) {
+    storage.rename(source, target);
+  }
+
+  @Override
+  public void syncDirectory(Path dir) {
+    storage.syncDirectory(dir);
+  }
+
+  @Override
+  public long usableSpace(Path dir) {
+    return storage.usableSpace(dir);
+  }
+
+  @Override
+  public Optional<ProcessLock> tryLock(Path lockFile, long position, LockMode mode) {
+    return position > SLOTS
+        ? Optional.of(new Nobodys(mode))
+        : storage.tryLock(lockFile, position, mode);
+  }
+
+  @Override
+  public long nanoTime() {
+    return storage.nanoTime();
+  }
+
+  @Override
+  public long currentTimeMillis() {
+    return storage.currentTimeMillis();
+  }
+
+  @Override
+  public long processId() {
+    return storage.processId();
+  }
+
+  @Override
+  public OptionalLong processStart(long processId) {
+    return starts.processStart(processId);
+  }
+
+  @Override
+  public Optional<String> bootId() {
+    return storage.bootId();
+  }
+
+  /** The lock of a slot that nobody can have. */
+  private record Nobodys(LockMode mode) implements ProcessLock {
+    @Override
+    public boolean isValid() {
+      return true;
+    }
+
+    @Override
+    public void close() {}
+  }
+
+  private record Shared(StorageFile file) implements StorageFile {
+    @Override
+    public Path path() {
+      return file.path();
+    }
+
+    @Override
+    public FileAccess access() {
+      return file.access();
+    }
+
+    @Override
+    public String key() {
+      return file.key();
+    }
+
+    @Override
+    public long size() {
+      long size = file.size();
+      return size == SMALL ? FULL : size;
+    }
+
+    @Override
+    public void write(long position, MemorySegment source) {
+      file.write(position, source.asSlice(0, Math.min(source.byteSize(), SMALL - position)));
+    }
+
+    @Override
+    public void write(long position, MemorySegment[] sources, int count) {
+      throw new UnsupportedOperationException();
+    }
+
+    @Override
+    public long read(long position, MemorySegment target) {
+      return file.read(position, target);
+    }
+
+    @Override
+    public void extend(long newSize) {
+      file.extend(newSize);
+    }
+
+    @Override
+    public void truncate(long newSize) {
+      file.truncate(newSize == FULL ? SMALL : newSize);
+    }
+
+    @Override
+    public void sync() {
+      file.sync();
+    }
+
+    @Override
+    public Mapping map(long position, long length, MapAccess access) {
+      return file.map(position, Math.min(length, SMALL - position), access);
+    }
+
+    @Override
+    public void close() {
+      file.close();
+    }
+  }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.FullException;
+import dev.varve.PoisonedException;
+import dev.varve.StorageException;
+import dev.varve.VarveException;
+import dev.varve.file.Durability;
+import dev.varve.file.FaultKind;
+import dev.varve.file.FileAccess;
+import dev.varve.file.SimulatedStorage;
+import dev.varve.file.StorageFile;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** A store on a storage whose calls fail. */
+class StoreFaultTest {
+  private static final boolean LONG = Boolean.getBoolean("varve.long");
+  private static final Path LOCKS = StoreLife.DIR.resolve("s-lock");
+  private static final long SEED = Long.getLong("varve.seed", 1);
+
+  /**
+   * Each call fails once. Whoever made it is told, nothing that was promised is lost, and the store
+   * goes on or is poisoned; it can be opened again in any case.
+   */
+  @ParameterizedTest
+  @EnumSource(FaultKind.class)
+  void everyCallFails(FaultKind kind) {
+    int transactions = LONG ? 20 : 6;
+    SimulatedStorage dry = StoreLife.machine(SEED);
+    new StoreLife(dry, SEED, () -> {}).run(2, transactions);
+    int failures = 0;
+    for (long call = 1; call <= dry.calls(); call++) {
+      SimulatedStorage storage = StoreLife.machine(SEED);
+      StoreLife life = new StoreLife(storage, SEED, () -> {});
+      storage.failCall(call, kind);
+      boolean poisoned = false;
+      try {
+        life.run(2, transactions);
+      } catch (VarveException e) {
+        assertThat(e).hasMessageNotContaining("null");
+        failures++;
+        poisoned = goOn(life, e);
+      }
+      assertThat(storage.calls()).isGreaterThanOrEqualTo(call);
+      // After a failed sync there is what an earlier one covered, as after power loss.
+      int least = poisoned ? life.durable : life.acknowledged;
+      assertThat(new Gate(new SmallStorage(storage), LOCKS).isAnyoneIn()).isFalse();
+      life.check(storage.killed(), least);
+      storage.crashStates(LONG ? 30 : 3).forEach(left -> life.check(left, life.durable));
+      life.check(storage, least);
+    }
+    assertThat(failures).isGreaterThan((int) dry.calls() / 2);
+  }
+
+  /**
+   * After a failure: the store works, or says that it is poisoned; it is closed in any case.
+   *
+   * @return whether it was poisoned
+   */
+  private static boolean goOn(StoreLife life, VarveException failure) {
+    if (!life.isOpen) {
+      return isOfSync(failure); // it could not be opened, or was closed
+    }
+    Store store = life.store();
+    boolean poisoned = false;
+    try {
+      store.write(t -> store.table("next").put(t, new byte[] {9}, new byte[10]));
+      life.adopt();
+      StoreChecks.checkPages(store);
+    } catch (PoisonedException e) {
+      poisoned = true;
+      assertThatThrownBy(store::beginWrite).isInstanceOf(PoisonedException.class);
+      assertThatThrownBy(store::beginRead).isInstanceOf(PoisonedException.class);
+      assertThatThrownBy(store::sync).isInstanceOf(VarveException.class);
+      assertThatThrownBy(() -> StoreLife.open(life.storage.otherProcess()))
+          .isInstanceOf(PoisonedException.class);
+    }
+    assertThat(poisoned).as(failure.toString()).isEqualTo(isOfSync(failure));
+    try {
+      life.close();
+    } catch (VarveException e) {
+      assertThat(poisoned).isTrue();
+    }
+    return poisoned;
+  }
+
+  /** Whether a failure is that of the sync of a file. */
+  private static boolean isOfSync(VarveException failure) {
+    return failure instanceof StorageException && failure.getMessage().contains("sync \"/data/s\"");
+  }
+
+  /**
+   * A disk becomes full while the store is written to: whoever finds no room is told, all that was
+   * there can be read, and with more room the work goes on.
+   */
+  @Test
+  void fullDisk() {
+    int refused = 0;
+    for (int room = 0; room < (LONG ? 600_000 : 220_000); room += LONG ? 512 : 8_000) {
+      SimulatedStorage storage = StoreLife.machine(SEED);
+      try (Store store = StoreLife.open(storage)) {
+        store.write(t -> store.table("t").put(t, new byte[] {1}, new byte[100]));
+      }
+      storage.capacity(used(storage) + room);
+      refused += fillAndGoOn(storage);
+    }
+    assertThat(refused).isPositive();
+  }
+
+  private static long used(SimulatedStorage storage) {
+    long used = 0;
+    for (Path file : storage.list(StoreLife.DIR)) {
+      if (!file.equals(LOCKS)) {
+        try (StorageFile open = storage.open(file, FileAccess.READ)) {
+          used += open.size();
+        }
+      }
+    }
+    return used;
+  }
+
+  private static int fillAndGoOn(SimulatedStorage storage) {
+    int refused = 0;
+    Store store = StoreLife.open(storage);
+    ByteTable table = store.table("t");
+    for (int i = 0; i < 60; i++) {
+      long before = StoreChecks.digest(store);
+      byte[] key = {(byte) i, 1};
+      byte[] value = new byte[i % 5 == 4 ? 20_000 : 1500];
+      try (WriteTransaction transaction =
+          store.beginWrite(i % 7 == 0 ? Durability.SYNC : Durability.NONE)) {
+        table.put(transaction, key, value);
+        transaction.commit();
+      } catch (FullException e) {
+        refused++;
+        assertThat(StoreChecks.digest(store)).isEqualTo(before);
+        StoreChecks.checkPages(store);
+        if (!delete(store, i)) {
+          assertThat(StoreChecks.digest(store)).isEqualTo(before);
+        }
+      }
+      if (i == 40) {
+        same(storage.killed(), StoreChecks.digest(store));
+        storage.capacity(1L << 30);
+      }
+    }
+    assertThat(table.get(store.beginRead(), new byte[] {59, 1})).hasSize(20_000);
+    long content = StoreChecks.digest(store);
+    store.close();
+    same(storage, content);
+    storage.crashStates(3).forEach(left -> same(left, content));
+    return refused;
+  }
+
+  /** Deletes something, if there is room for that. */
+  private static boolean delete(Store store, int i) {
+    try {
+      store.write(
+          t -> {
+            store.table("t").delete(t, new byte[] {(byte) (i - 1), 1});
+            store.table("t").delete(t, new byte[] {(byte) (i - 2), 1});
+          });
+      return true;
+    } catch (FullException e) {
+      return false;
+    }
+  }
+
+  private static void same(SimulatedStorage left, long content) {
+    left.capacity(1L << 30);
+    try (Store store = StoreLife.open(left)) {
+      assertThat(StoreChecks.digest(store)).isEqualTo(content);
+      StoreChecks.checkPages(store);
+    }
+  }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.varve.codec.KeyCodecs;
+import dev.varve.codec.ValueCodecs;
+import dev.varve.file.Durability;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The examples of the guide to the store, which compile and run as they stand there. */
+class StoreGuideTest {
+  @TempDir Path home;
+  private Path path;
+  private final List<String> seen = new ArrayList<>();
+
+  @BeforeEach
+  void setUp() {
+    path = home.resolve("data.varve");
+  }
+
+  @Test
+  void tables() {
+    try (Store store = Store.open(path)) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> visits.put(tx, "oslo", 1L));
+      seen.add("oslo " + store.read(tx -> visits.get(tx, "oslo")));
+    }
+    try (Store store = Store.open(path)) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> visits.put(tx, "berlin", 3L));
+      store.write(tx -> visits.put(tx, "paris", 2L));
+      store.read(
+          tx -> {
+            visits.forEach(tx, "a", "p", (city, count) -> seen.add(city + " " + count)); // from, to
+            seen.add("last: " + visits.last(tx));
+            seen.add("before oslo: " + visits.floor(tx, "oskarshamn"));
+            seen.add(visits.count(tx) + " cities in " + tx.tables());
+            return null;
+          });
+    }
+    assertThat(seen)
+        .containsExactly(
+            "oslo 1",
+            "berlin 3",
+            "oslo 1",
+            "last: paris=2",
+            "before oslo: berlin=3",
+            "3 cities in [visits]");
+  }
+
+  @Test
+  void bytes() {
+    long sum = 0;
+    try (Store store = Store.open(path);
+        Arena arena = Arena.ofConfined()) {
+      ByteTable table = store.table("bytes");
+      MemorySegment keyBuffer = arena.allocate(16);
+      MemorySegment from = arena.allocateFrom("b");
+      store.write(
+          tx -> {
+            table.put(tx, new byte[] {'a'}, new byte[] {1});
+            table.put(tx, new byte[] {'b', 0}, new byte[] {2});
+            table.put(tx, new byte[] {'c'}, new byte[] {3});
+          });
+      try (ReadTransaction tx = store.beginRead();
+          Cursor cursor = table.cursor(tx)) {
+        for (boolean more = cursor.ceiling(from); more; more = cursor.next()) {
+          int keyBytes = cursor.key(keyBuffer);
+          sum +=
+              cursor.read((segment, offset, bytes) -> segment.get(ValueLayout.JAVA_BYTE, offset));
+        }
+      }
+    }
+    assertThat(sum).isEqualTo(5);
+  }
+
+  @Test
+  void transactions() {
+    long limit = 2;
+    try (Store store = Store.open(path)) {
+      Table<String, Long> accounts = store.table("accounts", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(
+          tx -> {
+            accounts.put(tx, "alice", 100L);
+            accounts.put(tx, "bob", 0L);
+          });
+      long left =
+          store.compute(
+              tx -> {
+                long balance = accounts.get(tx, "alice");
+                accounts.put(tx, "alice", balance - 10);
+                accounts.put(tx, "bob", accounts.get(tx, "bob") + 10);
+                return balance - 10;
+              });
+      assertThat(left).isEqualTo(90);
+      try (WriteTransaction tx = store.beginWrite()) {
+        accounts.put(tx, "carol", 5L);
+        if (accounts.count(tx) <= limit) {
+          tx.commit();
+        }
+      }
+      assertThat(store.<Long>read(accounts::count)).isEqualTo(2);
+      store.write(
+          tx -> {
+            accounts.put(tx, "alice", 1L);
+            try {
+              store.write(
+                  inner -> {
+                    accounts.clear(inner);
+                    throw new IllegalStateException("not like this");
+                  });
+            } catch (IllegalStateException e) {
+              seen.add("alice still has " + accounts.get(tx, "alice"));
+            }
+          });
+      try (ReadTransaction before = store.beginRead()) {
+        store.write(tx -> accounts.put(tx, "alice", 1000L));
+        seen.add(
+            accounts.get(before, "alice")
+                + ", then "
+                + store.read(tx -> accounts.get(tx, "alice")));
+      }
+    }
+    assertThat(seen).containsExactly("alice still has 1", "1, then 1000");
+  }
+
+  @Test
+  void durability() {
+    StoreOptions options =
+        StoreOptions.DEFAULT.withDurability(Durability.async(Duration.ofSeconds(1)));
+    try (Store store = Store.open(path, options)) {
+      Table<String, Long> orders = store.table("orders", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> orders.put(tx, "4710", 1L)); // survives power loss within a second
+      try (WriteTransaction tx = store.beginWrite(Durability.SYNC)) {
+        orders.put(tx, "4711", 1L);
+        tx.commit(); // survives it when this returns, and so does all before it
+      }
+      store.sync(); // now everything does
+    }
+    try (Store store = Store.open(path);
+        ReadTransaction tx = store.beginReadDurable()) {
+      Table<String, Long> orders = store.table("orders", KeyCodecs.text(), ValueCodecs.int64());
+      assertThat(orders.count(tx)).isEqualTo(2);
+    }
+  }
+}

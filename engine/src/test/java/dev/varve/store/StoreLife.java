@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.varve.file.Durability;
+import dev.varve.file.FileAccess;
+import dev.varve.file.SimulatedStorage;
+import dev.varve.file.StorageFile;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.function.ToLongFunction;
+
+/**
+ * A short random life of a store, and what it has promised so far. The states that it commits are
+ * numbered: the first one is empty, and all differ.
+ */
+final class StoreLife {
+  static final Path DIR = Path.of("/data");
+  static final Path FILE = DIR.resolve("s");
+
+  /** A simulated clock stands still: nothing can be waited for. */
+  static final StoreOptions OPTIONS = StoreOptions.DEFAULT.withTimeout(Duration.ZERO);
+
+  private static final int TABLES = 7;
+
+  final SimulatedStorage storage;
+  private final SplittableRandom random;
+  private final Runnable step;
+
+  /** What is in the tables as the open transaction sees it. */
+  TreeMap<String, TreeMap<String, byte[]>> tables = new TreeMap<>();
+
+  /** A number for each state that was committed or is being committed. */
+  final List<Long> states = new ArrayList<>(List.of(StoreChecks.digest(tables)));
+
+  /** Which state survives a kill, and power loss; at least. */
+  int acknowledged;
+
+  int durable;
+
+  private Store store;
+  boolean isOpen;
+  private int commits;
+  private int looks;
+  private int checks;
+  private int lastFound;
+
+  /**
+   * Creates a life.
+   *
+   * @param step called between the parts of it
+   */
+  StoreLife(SimulatedStorage storage, long seed, Runnable step) {
+    this.storage = storage;
+    this.random = new SplittableRandom(seed);
+    this.step = step;
+  }
+
+  /** Starts a machine with a directory. */
+  static SimulatedStorage machine(long seed) {
+    SimulatedStorage storage = SimulatedStorage.create(seed);
+    storage.mappingReserve(4 << 20);
+    storage.createDirectories(DIR);
+    storage.syncDirectory(DIR.getRoot());
+    return storage;
+  }
+
+  static Store open(SimulatedStorage storage) {
+    return Store.open(new SmallStorage(storage), FILE, OPTIONS);
+  }
+
+  void run(int sessions, int transactions) {
+    for (int i = 0; i < sessions; i++) {
+      open();
+      for (int k = 0; k < transactions; k++) {
+        transaction();
+      }
+      close();
+    }
+  }
+
+  void open() {
+    store = open(storage);
+    isOpen = true;
+    step.run();
+  }
+
+  Store store() {
+    return store;
+  }
+
+  void close() {
+    isOpen = false;
+    store.close();
+    durable = acknowledged;
+    step.run();
+  }
+
+  void sync() {
+    store.sync();
+    durable = acknowledged;
+    step.run();
+  }
+
+  /** One transaction of a few changes, some of them in nested ones; a sync after it at times. */
+  void transaction() {
+    int what = random.nextInt(10);
+    Durability durability = what < 2 ? Durability.SYNC : Durability.NONE;
+    TreeMap<String, TreeMap<String, byte[]>> before = copy(tables);
+    try (WriteTransaction transaction = store.beginWrite(durability)) {
+      changes(transaction, 1 + random.nextInt(5));
+      if (random.nextInt(3) == 0) {
+        nested(2);
+      }
+      if (random.nextInt(8) == 0) {
+        tables = before;
+        transaction.close();
+        step.run();
+        return;
+      }
+      put(transaction, "count", "n", new byte[] {(byte) commits, (byte) (commits >> 8)});
+      commits++;
+      step.run();
+      commit(transaction, durability);
+    }
+    step.run();
+    if (what == 2 || what == 3) {
+      sync();
+    }
+  }
+
+  void commit(WriteTransaction transaction, Durability durability) {
+    states.add(StoreChecks.digest(tables));
+    transaction.commit();
+    acknowledged = states.size() - 1;
+    if (durability.level() == Durability.Level.SYNC) {
+      durable = acknowledged;
+    }
+  }
+
+  private void nested(int depth) {
+    TreeMap<String, TreeMap<String, byte[]>> before = copy(tables);
+    try (WriteTransaction transaction = store.beginWrite()) {
+      changes(transaction, 1 + random.nextInt(4));
+      if (depth > 0 && random.nextInt(2) == 0) {
+        nested(depth - 1);
+        changes(transaction, 1);
+      }
+      if (random.nextInt(2) == 0) {
+        transaction.commit();
+        return;
+      }
+    }
+    tables = before;
+  }
+
+  static TreeMap<String, TreeMap<String, byte[]>> copy(
+      TreeMap<String, TreeMap<String, byte[]>> tables) {
+    TreeMap<String, TreeMap<String, byte[]>> copy = new TreeMap<>();
+    tables.forEach((name, entries) -> copy.put(name, new TreeMap<>(entries)));
+    return copy;
+  }
+
+  private void changes(WriteTransaction transaction, int count) {
+    for (int i = 0; i < count; i++) {
+      change(transaction);
+      step.run();
+    }
+  }
+
+  private void change(WriteTransaction transaction) {
+    String name = "t" + random.nextInt(TABLES);
+    TreeMap<String, byte[]> entries = tables.get(name);
+    int what = random.nextInt(24);
+    if (what == 0) {
+      assertThat(transaction.drop(name)).isEqualTo(entries != null);
+      tables.remove(name);
+    } else if (what == 1 && entries != null) {
+      store.table(name).clear(transaction);
+      entries.clear();
+    } else if (what < 9 && entries != null && !entries.isEmpty()) {
+      String key = entries.ceilingKey(key(entries.size()));
+      key = key == null ? entries.firstKey() : key;
+      assertThat(store.table(name).delete(transaction, StoreChecks.bytes(key))).isTrue();
+      entries.remove(key);
+    } else {
+      int kind = random.nextInt(8);
+      int bytes = kind == 0 ? 2500 + random.nextInt(9000) : random.nextInt(kind < 3 ? 1900 : 60);
+      byte[] value = new byte[bytes];
+      random.nextBytes(value);
+      put(transaction, name, key(entries == null ? 1 : entries.size()), value);
+    }
+  }
+
+  private String key(int size) {
+    int number = random.nextInt(30 + size);
+    String key = "key " + number * 7919L % 100;
+    return number % 6 == 0 ? key + "x".repeat(500 + 37 * number) : key;
+  }
+
+  void put(WriteTransaction transaction, String name, String key, byte[] value) {
+    boolean had = store.table(name).put(transaction, StoreChecks.bytes(key), value);
+    byte[] old = tables.computeIfAbsent(name, n -> new TreeMap<>()).put(key, value);
+    assertThat(had).isEqualTo(old != null);
+  }
+
+  /** Counts what somebody wrote into the store as one more state that was acknowledged. */
+  void adopt() {
+    states.add(StoreChecks.digest(store));
+    acknowledged = states.size() - 1;
+  }
+
+  /** Returns a part of the meta of the last commit. */
+  long log(ToLongFunction<Meta> part) {
+    try (ReadTransaction transaction = store.beginRead()) {
+      return part.applyAsLong(transaction.view().meta);
+    }
+  }
+
+  // Checks of what is left.
+
+  /** Returns which state was found last. */
+  int lastFound() {
+    return lastFound;
+  }
+
+  /**
+   * Opens what is left: it is one of the states from a least one on. Each third time goes on with
+   * it, closes and opens again.
+   */
+  void check(SimulatedStorage left, int least) {
+    left.mappingReserve(1 << 18);
+    long found;
+    int count;
+    try (Store again = open(left)) {
+      found = StoreChecks.digest(again);
+      int state = states.lastIndexOf(found);
+      lastFound = state;
+      assertThat(state)
+          .as("state of %s, one of %s to %s", left, least, states.size() - 1)
+          .isBetween(least, states.size() - 1);
+      StoreChecks.checkPages(again);
+      if (checks++ % 3 != 0) {
+        return;
+      }
+      count = goOn(again);
+      found = StoreChecks.digest(again);
+    }
+    try (Store again = open(left)) {
+      assertThat(StoreChecks.digest(again)).isEqualTo(found);
+      StoreChecks.checkPages(again);
+      ByteTable table = again.table("after");
+      try (ReadTransaction transaction = again.beginRead()) {
+        assertThat(table.count(transaction)).isEqualTo(count);
+      }
+    }
+  }
+
+  /** Writes into a store of unknown content, with a sync in between. Returns how many entries. */
+  private static int goOn(Store store) {
+    int count = 0;
+    for (; count < 3; count++) {
+      int number = count;
+      ByteTable table = store.table("after");
+      store.write(
+          transaction -> {
+            table.put(transaction, new byte[] {(byte) number}, new byte[800 + 2000 * number]);
+            for (String name : transaction.tables()) {
+              ByteTable other = store.table(name);
+              if (!name.equals("after") && number == 1) {
+                other.put(transaction, new byte[] {1}, new byte[3]);
+              }
+            }
+          });
+      if (count == 1) {
+        store.sync();
+      }
+    }
+    return count;
+  }
+
+  /** Checks what a kill leaves, and some of what power loss can leave. Returns how many. */
+  int check(int limit) {
+    check(storage.killed(), acknowledged);
+    return limit == 0 ? 1 : 1 + checkPowerLoss(limit);
+  }
+
+  private int checkPowerLoss(int limit) {
+    if (++looks % 8 != 0) {
+      writeBackShared();
+    }
+    int[] count = {0};
+    storage
+        .crashStates(limit)
+        .forEach(
+            left -> {
+              check(left, durable);
+              count[0]++;
+            });
+    return count[0];
+  }
+
+  /** Has the operating system write back what is worthless after a boot: fewer states to choose. */
+  private void writeBackShared() {
+    SimulatedStorage other = storage.otherProcess();
+    Path shared = DIR.resolve("s-shm");
+    if (other.exists(shared)) {
+      try (StorageFile file = other.open(shared, FileAccess.WRITE)) {
+        file.sync();
+      }
+    }
+    other.kill();
+  }
+}

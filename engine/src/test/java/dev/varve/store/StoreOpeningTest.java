@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.varve.file.SimulatedStorage;
+import java.math.BigInteger;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+
+/** What an opening trusts, and whom it joins. */
+class StoreOpeningTest {
+  private final SimulatedStorage storage = StoreLife.machine(1);
+
+  private static void put(Store store, int key) {
+    store.write(
+        transaction -> store.table("t").put(transaction, new byte[] {(byte) key}, new byte[9]));
+  }
+
+  private static long count(Store store) {
+    return store.<Long>read(transaction -> store.table("t").count(transaction));
+  }
+
+  private static long count(SimulatedStorage left) {
+    try (Store store = StoreLife.open(left)) {
+      StoreChecks.checkPages(store);
+      return count(store);
+    }
+  }
+
+  /** Without boot ids the last death counts as power loss; as long as one lives, others join. */
+  @Test
+  void withoutBootIds() {
+    storage.bootId(Optional.empty());
+    try (Store store = StoreLife.open(storage)) {
+      put(store, 1);
+      store.sync();
+      put(store, 2);
+      try (Store other = StoreLife.open(storage.otherProcess())) {
+        assertThat(count(other)).isEqualTo(2);
+        put(other, 3);
+      }
+      assertThat(count(store)).isEqualTo(3);
+      put(store, 4);
+      assertThat(count(storage.killed())).isEqualTo(3);
+    }
+    assertThat(count(storage)).isEqualTo(4);
+  }
+
+  /** After a boot another process may have the id and the start of one that had the store open. */
+  @Test
+  void anotherProcessWithTheIdOfADeadOne() {
+    Store store = StoreLife.open(storage);
+    put(store, 1);
+    store.sync();
+    put(store, 2);
+    SimulatedStorage booted = storage.killed();
+    booted.bootId(Optional.of("another boot"));
+    booted.processId(storage.processId());
+    // The same start, too: the clock of a boot begins anew.
+    assertThat(count(new SmallStorage(booted).withStarts(storage))).isEqualTo(1);
+  }
+
+  private static long count(SmallStorage left) {
+    try (Store store = Store.open(left, StoreLife.FILE, StoreLife.OPTIONS)) {
+      return count(store);
+    }
+  }
+
+  /** What a kill leaves goes on, and is closed, killed and opened again. */
+  @Test
+  void aKillIsTrusted() {
+    Store store = StoreLife.open(storage);
+    put(store, 1);
+    SimulatedStorage once = storage.killed();
+    try (Store again = StoreLife.open(once)) {
+      put(again, 2);
+      assertThat(count(once.killed())).isEqualTo(2);
+      put(again, 3);
+      assertThat(count(again)).isEqualTo(3);
+    }
+    assertThat(count(once)).isEqualTo(3);
+  }
+
+  /** What was lost with the power had numbers that do not come again. */
+  @Test
+  void numbersDoNotComeAgain() {
+    Store store = StoreLife.open(storage);
+    put(store, 1);
+    store.sync();
+    for (int i = 0; i < 9; i++) {
+      put(store, i);
+    }
+    long last = store.<Long>read(Transaction::snapshot);
+    storage
+        .crashStates(10)
+        .forEach(
+            left -> {
+              try (Store again = StoreLife.open(left)) {
+                assertThat(again.<Long>read(Transaction::snapshot)).isGreaterThan(last);
+              }
+            });
+  }
+
+  /** Two handles write in turn, each what the other one has left. */
+  @Test
+  void twoHandlesCount() throws InterruptedException {
+    StoreOptions waiting = StoreLife.OPTIONS.withTimeout(Duration.ofSeconds(9));
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    Thread[] threads = new Thread[2];
+    for (int i = 0; i < 2; i++) {
+      Store store = Store.open(new SmallStorage(storage.otherProcess()), StoreLife.FILE, waiting);
+      threads[i] =
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    try (store) {
+                      for (int k = 0; k < 2000; k++) {
+                        store.write(
+                            t -> {
+                              byte[] old = store.table("n").get(t, new byte[0]);
+                              BigInteger n = new BigInteger(old == null ? new byte[1] : old);
+                              byte[] next = n.add(BigInteger.ONE).toByteArray();
+                              store.table("n").put(t, new byte[0], next);
+                            });
+                      }
+                    } catch (RuntimeException | Error e) {
+                      failure.set(e);
+                    }
+                  });
+    }
+    for (Thread thread : threads) {
+      thread.join();
+    }
+    assertThat(failure.get()).isNull();
+    try (Store store = StoreLife.open(storage)) {
+      byte[] count = store.read(t -> store.table("n").get(t, new byte[0]));
+      assertThat(new BigInteger(count).intValue()).isEqualTo(4000);
+    }
+  }
+}
