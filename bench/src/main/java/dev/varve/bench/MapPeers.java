@@ -202,7 +202,7 @@ public enum MapPeers {
   }
 
   /** Byte strings in unsigned order, which H2 has none of. */
-  private static final class Bytes extends BasicDataType<byte[]> {
+  static final class Bytes extends BasicDataType<byte[]> {
 
     @Override
     public int compare(byte[] a, byte[] b) {
