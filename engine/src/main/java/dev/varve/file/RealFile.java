@@ -51,7 +51,11 @@ final class RealFile implements StorageFile {
   /** How many segments go into one gathering write at most; more is not possible on Linux. */
   private static final int GATHER = 1024;
 
-  private static final MemorySegment ZEROS = Arena.global().allocate(1 << 18).asReadOnly();
+  /**
+   * Zeros, of the size of a huge page: the page cache of Linux keeps what one call wrote in one
+   * piece where it can, and maps such a piece by one entry.
+   */
+  private static final int ZEROS = 1 << 21;
 
   private final Path path;
   private final FileAccess access;
@@ -316,10 +320,15 @@ final class RealFile implements StorageFile {
     }
   }
 
+  /** Allocated when a file is extended for the first time. */
+  private static final class Zeros {
+    static final MemorySegment SEGMENT = Arena.global().allocate(ZEROS).asReadOnly();
+  }
+
   private void writeZeros(long from, long to) throws IOException {
-    ByteBuffer zeros = ZEROS.asByteBuffer();
+    ByteBuffer zeros = Zeros.SEGMENT.asByteBuffer();
     for (long at = from; at < to; at += zeros.limit()) {
-      zeros.clear().limit((int) Math.min(zeros.capacity(), to - at));
+      zeros.clear().limit((int) Math.min(ZEROS - at % ZEROS, to - at));
       write(at, zeros);
     }
   }
