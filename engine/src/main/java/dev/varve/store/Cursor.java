@@ -372,6 +372,7 @@ public final class Cursor implements AutoCloseable {
 
   private View located() {
     View view = atEntry();
+    tree.readsValue();
     try {
       view.locate(tree.segment(), tree.offset(), tree.index());
       return view;

@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
+import static dev.varve.memory.Layouts.BYTE;
+
 import java.lang.foreign.MemorySegment;
 
 /** Moves over the entries of a tree. For one thread; nothing may change the tree meanwhile. */
 final class TreeCursor {
+  private static final int CACHE_LINE = 64;
+
+  /** How many bytes of a leaf are touched ahead at most: what a small first-level cache holds. */
+  private static final int AHEAD = 16384;
+
   private final Tree tree;
   private final NodePath path = new NodePath();
+
+  /** Whether values were read in this leaf, so that those of the next will be, too. */
+  private boolean readsValues;
+
+  /** Keeps the compiler from dropping what is read ahead. */
+  @SuppressWarnings("UnusedVariable")
+  private long ahead;
 
   TreeCursor(Tree tree) {
     this.tree = tree;
@@ -106,6 +120,7 @@ final class TreeCursor {
     } while (index() + 1 >= Node.count(segment(), offset()));
     tree.pushChild(path, index() + 1);
     down(true);
+    lookAhead(1);
     return true;
   }
 
@@ -118,7 +133,36 @@ final class TreeCursor {
     } while (index() == 0);
     tree.pushChild(path, index() - 1);
     down(false);
+    lookAhead(-1);
     return true;
+  }
+
+  /** Tells that the value of the entry is read. */
+  void readsValue() {
+    readsValues = true;
+  }
+
+  /** Touches the leaf after this one, so that its cache lines come while this one is read. */
+  private void lookAhead(int step) {
+    boolean all = readsValues;
+    readsValues = false;
+    int top = path.depth - 1;
+    int next = top < 0 ? -1 : path.index[top] + step;
+    if (next < 0 || next >= Node.count(path.segment[top], path.offset[top])) {
+      return;
+    }
+    long page = Node.child(path.segment[top], path.offset[top], next);
+    if (page < 0 || page >= tree.pages.pageCount()) {
+      return; // whoever goes there will tell
+    }
+    MemorySegment s = tree.pages.segment(page);
+    long b = tree.pages.offset(page);
+    long end = b + Math.min(all ? AHEAD : 2 * CACHE_LINE, tree.pageSize);
+    long sum = 0;
+    for (long at = b; at < end; at += CACHE_LINE) {
+      sum += s.get(BYTE, at);
+    }
+    ahead = sum;
   }
 
   /** Goes down to the first or last entry below the last node of the path. */
