@@ -51,11 +51,13 @@ final class RealFile implements StorageFile {
   /** How many segments go into one gathering write at most; more is not possible on Linux. */
   private static final int GATHER = 1024;
 
+  private static final MemorySegment ZEROS = Arena.global().allocate(1 << 16).asReadOnly();
+
   /**
-   * Zeros, of the size of a huge page: the page cache of Linux keeps what one call wrote in one
-   * piece where it can, and maps such a piece by one entry.
+   * A file is extended by a write for each so many bytes: the page cache of Linux keeps what one
+   * call wrote in one piece where it can, and maps such a piece by one entry.
    */
-  private static final int ZEROS = 1 << 21;
+  private static final int HUGE_PAGE = 1 << 21;
 
   private final Path path;
   private final FileAccess access;
@@ -320,16 +322,21 @@ final class RealFile implements StorageFile {
     }
   }
 
-  /** Allocated when a file is extended for the first time. */
-  private static final class Zeros {
-    static final MemorySegment SEGMENT = Arena.global().allocate(ZEROS).asReadOnly();
-  }
-
   private void writeZeros(long from, long to) throws IOException {
-    ByteBuffer zeros = Zeros.SEGMENT.asByteBuffer();
-    for (long at = from; at < to; at += zeros.limit()) {
-      zeros.clear().limit((int) Math.min(ZEROS - at % ZEROS, to - at));
-      write(at, zeros);
+    gathering.lock();
+    try {
+      for (long at = from; at < to; ) {
+        long bytes = Math.min(HUGE_PAGE - at % HUGE_PAGE, to - at);
+        int used = 0;
+        for (long left = bytes; left > 0; left -= ZEROS.byteSize()) {
+          addView(used++, view(ZEROS, 0, Math.min(left, ZEROS.byteSize())));
+        }
+        gather(at, used, bytes);
+        at += bytes;
+      }
+    } finally {
+      Arrays.fill(views, null);
+      gathering.unlock();
     }
   }
 
