@@ -39,7 +39,7 @@ public final class Stores {
   /** Some peers sync each commit; they make fewer, and their time is multiplied. */
   private static final long SLOW = 50;
 
-  private static final Map<String, StorePeer.Opener> OPENERS = new LinkedHashMap<>();
+  static final Map<String, StorePeer.Opener> OPENERS = new LinkedHashMap<>();
 
   static {
     OPENERS.put("LMDB", LmdbStore::new);
@@ -179,7 +179,8 @@ public final class Stores {
     }
   }
 
-  private static void delete(Path home) throws Exception {
+  /** Deletes a directory with all that is in it. */
+  static void delete(Path home) throws Exception {
     if (!Files.exists(home)) {
       return;
     }

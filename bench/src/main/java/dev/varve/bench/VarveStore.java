@@ -13,7 +13,7 @@ import java.nio.file.Path;
 
 /** Ours. */
 final class VarveStore implements StorePeer {
-  private final Store store;
+  final Store store;
   private final ByteTable table;
   private final int valueBytes;
 
