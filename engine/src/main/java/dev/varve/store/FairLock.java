@@ -3,11 +3,15 @@ package dev.varve.store;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Iterator;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * A lock that the threads of a handle get in the order in which they came, and that any thread can
- * release. Not reentrant. Allocates only where it has to wait.
+ * release. Who finds that it is not needed any more, since another one has done the work, goes
+ * without it; all of these at once, when the lock is released. Not reentrant. Allocates only where
+ * it has to wait.
  */
 final class FairLock {
   /** How long a thread may sleep before it looks at the clock again. */
@@ -15,7 +19,13 @@ final class FairLock {
 
   private static final class Waiter {
     final Thread thread = Thread.currentThread();
+    final BooleanSupplier needless;
     volatile boolean entered;
+    volatile boolean dismissed;
+
+    Waiter(BooleanSupplier needless) {
+      this.needless = needless;
+    }
   }
 
   // Guarded by this; held while there are waiters.
@@ -25,20 +35,21 @@ final class FairLock {
   /**
    * Takes the lock, or waits for it.
    *
-   * @return false if the time is over
+   * @param needless whether the lock is not needed any more; other threads ask it, too
+   * @return false if the time is over, or it was not needed any more
    */
-  boolean enter(Waiting waiting) {
+  boolean enter(Waiting waiting, BooleanSupplier needless) {
     Waiter me;
     synchronized (this) {
       if (!held) {
         held = true;
         return true;
       }
-      me = new Waiter();
+      me = new Waiter(needless);
       waiters.add(me);
     }
     while (!me.entered) {
-      if (waiting.isOver()) {
+      if (me.dismissed || waiting.isOver() || needless.getAsBoolean()) {
         return giveUp(me);
       }
       waiting.park(LONGEST_NANOS);
@@ -47,7 +58,7 @@ final class FairLock {
   }
 
   private synchronized boolean giveUp(Waiter me) {
-    if (!me.entered) {
+    if (!me.entered && !me.dismissed) {
       waiters.remove(me);
     }
     return me.entered;
@@ -57,12 +68,23 @@ final class FairLock {
     if (!held) {
       throw new IllegalStateException("the lock is not held");
     }
-    Waiter next = waiters.poll();
-    if (next == null) {
-      held = false;
-    } else {
-      next.entered = true;
-      LockSupport.unpark(next.thread);
+    held = false;
+    for (Iterator<Waiter> all = waiters.iterator(); !held && all.hasNext(); ) {
+      Waiter next = all.next();
+      if (!next.needless.getAsBoolean()) {
+        all.remove();
+        held = true;
+        next.entered = true;
+        LockSupport.unpark(next.thread);
+      }
+    }
+    for (Iterator<Waiter> all = waiters.iterator(); all.hasNext(); ) {
+      Waiter other = all.next();
+      if (other.needless.getAsBoolean()) {
+        all.remove();
+        other.dismissed = true;
+        LockSupport.unpark(other.thread);
+      }
     }
   }
 

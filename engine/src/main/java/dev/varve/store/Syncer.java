@@ -4,6 +4,7 @@ package dev.varve.store;
 import static dev.varve.memory.Layouts.BYTE;
 import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 
+import dev.varve.BusyException;
 import dev.varve.PoisonedException;
 import dev.varve.memory.Faults;
 import dev.varve.memory.Hash;
@@ -11,14 +12,15 @@ import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 
 /**
- * Makes commits durable: the steady sync. One thread of all handles leads one, for all that have
- * committed by then; the others wait for it.
+ * Makes commits durable: the steady sync, and the sync of the redo log. One thread of all handles
+ * leads one, for all that have committed by then; the others wait for it.
  */
 final class Syncer {
   private static final int OS_PAGE = 4096;
 
   private final Handle handle;
   private final Turn turn;
+  private final Turn redoTurn;
   private final SteadyMetas metas;
 
   // For who has the turn.
@@ -26,9 +28,10 @@ final class Syncer {
   private final Tree tree;
   private boolean isRewriting;
 
-  Syncer(Handle handle, Turn turn, SteadyMetas metas) {
+  Syncer(Handle handle, Turn turn, Turn redoTurn, SteadyMetas metas) {
     this.handle = handle;
     this.turn = turn;
+    this.redoTurn = redoTurn;
     this.metas = metas;
     this.tree = new Tree(handle.file.map(), handle.verifier);
   }
@@ -42,14 +45,67 @@ final class Syncer {
   void sync(long txn, Duration timeout) {
     while (!isSteady(txn)) {
       handle.shared.checkPoison();
-      turn.take(timeout);
-      try {
-        if (!isSteady(txn)) {
-          lead();
+      if (turn.take(timeout, () -> isSteady(txn))) {
+        try {
+          if (!isSteady(txn)) {
+            lead();
+          }
+        } finally {
+          turn.release();
         }
-      } finally {
-        turn.release();
       }
+    }
+  }
+
+  /**
+   * Waits until a txn is durable, by the redo log if it has a record of it, and syncs if nobody
+   * else does.
+   *
+   * @throws BusyException if another handle leads a sync for longer than the timeout
+   * @throws PoisonedException if a sync failed, this one or an earlier one
+   */
+  void makeDurable(long txn, Duration timeout) {
+    SharedState shared = handle.shared;
+    RedoLog redo = handle.redo;
+    while (!shared.isDurable(txn)) {
+      shared.checkPoison();
+      if (redo.covers(txn)) {
+        if (redoTurn.take(timeout, () -> shared.isDurable(txn))) {
+          try {
+            syncRedo(txn);
+          } finally {
+            redoTurn.release();
+          }
+        }
+      } else if (turn.take(timeout, () -> shared.isDurable(txn) || redo.covers(txn))) {
+        try {
+          if (!shared.isDurable(txn) && !redo.covers(txn)) {
+            lead();
+            redo.prepare();
+          }
+        } finally {
+          turn.release();
+        }
+      }
+    }
+  }
+
+  private void syncRedo(long txn) {
+    SharedState shared = handle.shared;
+    if (shared.isDurable(txn) || !handle.redo.covers(txn)) {
+      return;
+    }
+    long last = handle.redo.sync();
+    check(redoTurn);
+    shared.durable(last);
+  }
+
+  /** Has the half of the redo log become free that is full, after a commit that is durable. */
+  void makeRoom(long txn, Duration timeout) {
+    try {
+      sync(txn, timeout);
+    } catch (BusyException e) {
+      // Whoever finds no room waits for a steady sync.
     }
   }
 
@@ -81,7 +137,7 @@ final class Syncer {
         tree.pages = handle.file.map(meta.pageCount());
         seal(steady);
         sync();
-        check();
+        check(turn);
         shared.nextSteady(meta.txn());
         metas.write(meta, steady);
         sync();
@@ -108,13 +164,13 @@ final class Syncer {
     }
     metas.rewrite(next);
     sync();
-    check();
+    check(turn);
     shared.steady(steady, next);
   }
 
-  private void check() {
+  private void check(Turn mine) {
     handle.shared.checkPoison();
-    if (!turn.isMine()) {
+    if (!mine.isMine()) {
       throw handle.slots.lost();
     }
     handle.checkSession();
