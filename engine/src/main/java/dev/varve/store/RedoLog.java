@@ -296,7 +296,7 @@ final class RedoLog {
   /**
    * Returns the last txn that a sync of the log makes durable, with all before; 0 if it has none.
    */
-  private long last() {
+  long last() {
     long last = shared.redo(SharedState.REDO_LAST);
     boolean isBroken = shared.redo(SharedState.REDO_BROKEN) != 0;
     long base = shared.redo(SharedState.REDO_BASE);

@@ -252,8 +252,14 @@ final class SharedState {
 
   /** Tells whether a commit is durable: by the steady state, or by the redo log. */
   boolean isDurable(long txn) {
-    return Long.compareUnsigned(steady(), txn) >= 0
-        || Long.compareUnsigned(words.getVolatile(DURABLE), txn) >= 0;
+    return Long.compareUnsigned(durable(), txn) >= 0;
+  }
+
+  /** Returns up to which txn all commits are durable, by the steady state or by the redo log. */
+  long durable() {
+    long byLog = words.getVolatile(DURABLE);
+    long steady = steady();
+    return Long.compareUnsigned(byLog, steady) > 0 ? byLog : steady;
   }
 
   /** Tells whether L is after S: what is durable is in no steady state. */

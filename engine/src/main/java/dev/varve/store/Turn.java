@@ -21,33 +21,36 @@ final class Turn {
   private static final int FIRST_PROBE = 5;
 
   private static final int MOST_PARKS = 64;
-  private static final BooleanSupplier NEVER = () -> false;
+
+  /** Most transactions are short; syncs are not. */
+  private static final int WRITER_YIELDS = 50;
 
   private final int word;
   private final SharedState shared;
   private final Slots slots;
   private final Owners owners;
   private final Storage storage;
-  private final FairLock inside = new FairLock();
+  private final FairLock inside;
 
-  private Turn(int word, SharedState shared, Slots slots, Storage storage) {
+  private Turn(int word, SharedState shared, Slots slots, Storage storage, int yields) {
     this.word = word;
     this.shared = shared;
     this.slots = slots;
     this.owners = slots.owners();
     this.storage = storage;
+    this.inside = new FairLock(yields);
   }
 
   static Turn ofWriter(SharedState shared, Slots slots, Storage storage) {
-    return new Turn(SharedState.WRITER, shared, slots, storage);
+    return new Turn(SharedState.WRITER, shared, slots, storage, WRITER_YIELDS);
   }
 
   static Turn ofLeader(SharedState shared, Slots slots, Storage storage) {
-    return new Turn(SharedState.LEADER, shared, slots, storage);
+    return new Turn(SharedState.LEADER, shared, slots, storage, 0);
   }
 
   static Turn ofRedoLeader(SharedState shared, Slots slots, Storage storage) {
-    return new Turn(SharedState.REDO_LEADER, shared, slots, storage);
+    return new Turn(SharedState.REDO_LEADER, shared, slots, storage, 0);
   }
 
   /**
@@ -60,7 +63,7 @@ final class Turn {
    * @throws dev.varve.SnapshotLostException if this handle has lost its slot
    */
   void take(Duration timeout) {
-    take(timeout, NEVER);
+    take(timeout, () -> false);
   }
 
   /**
