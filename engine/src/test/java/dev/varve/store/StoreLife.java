@@ -187,6 +187,9 @@ final class StoreLife {
     } else if (what == 1 && entries != null) {
       store.table(name).clear(transaction);
       entries.clear();
+    } else if (what == 9 && entries == null) {
+      assertThat(store.table(name).create(transaction)).isTrue();
+      tables.put(name, new TreeMap<>());
     } else if (what < 9 && entries != null && !entries.isEmpty()) {
       String key = entries.ceilingKey(key(entries.size()));
       key = key == null ? entries.firstKey() : key;
