@@ -14,7 +14,8 @@ import java.util.Objects;
  *   <li>{@link #NONE}: what an explicit sync covered;
  *   <li>{@link #async}: all but at most the last {@link #maxAge}, always a prefix without holes;
  *   <li>{@link #SYNC}: every acknowledged operation. Threads that wait for the same writer of
- *       record files at the same time share a sync; those of other stores wait for one each.
+ *       record files, or for the same transactional store, at the same time share a sync; others
+ *       wait for one each.
  * </ul>
  *
  * <p>Immutable, compared by value.

@@ -362,7 +362,8 @@ final class RealFile implements StorageFile {
     syncing.lock();
     try {
       checkHealthy();
-      anchor.force(true);
+      // Without times, whose change would cost a commit of the journal of the file system.
+      anchor.force(false);
     } catch (ClosedChannelException e) {
       throw failure("sync", e);
     } catch (IOException e) {

@@ -3,11 +3,16 @@ package dev.varve.store;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.Iterator;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
- * A lock that the threads of a handle get in the order in which they came, and that any thread can
- * release. Not reentrant. Allocates only where it has to wait.
+ * A lock that the threads of a handle get in the order in which they began to wait, and that any
+ * thread can release. As long as nobody waits, others than the holder may first be asked to go on
+ * in the meantime, which is cheaper than to sleep where the lock is held for some microseconds. Who
+ * finds that it is not needed any more, since another one has done the work, goes without it; all
+ * of these at once, when the lock is released. Not reentrant. Allocates only where it has to wait.
  */
 final class FairLock {
   /** How long a thread may sleep before it looks at the clock again. */
@@ -15,30 +20,51 @@ final class FairLock {
 
   private static final class Waiter {
     final Thread thread = Thread.currentThread();
+    final BooleanSupplier needless;
     volatile boolean entered;
+    volatile boolean dismissed;
+
+    Waiter(BooleanSupplier needless) {
+      this.needless = needless;
+    }
   }
+
+  /** How often a thread yields to others before it waits. */
+  private final int yields;
 
   // Guarded by this; held while there are waiters.
   private final Deque<Waiter> waiters = new ArrayDeque<>();
-  private boolean held;
+  private volatile boolean held;
+
+  FairLock(int yields) {
+    this.yields = yields;
+  }
 
   /**
    * Takes the lock, or waits for it.
    *
-   * @return false if the time is over
+   * @param needless whether the lock is not needed any more; other threads ask it, too
+   * @return false if the time is over, or it was not needed any more
    */
-  boolean enter(Waiting waiting) {
+  @SuppressWarnings("ThreadPriorityCheck") // nothing but speed depends on the yields
+  boolean enter(Waiting waiting, BooleanSupplier needless) {
+    for (int i = 0; held && i < yields; i++) {
+      Thread.yield();
+    }
     Waiter me;
     synchronized (this) {
       if (!held) {
         held = true;
         return true;
       }
-      me = new Waiter();
+      me = new Waiter(needless);
       waiters.add(me);
     }
     while (!me.entered) {
-      if (waiting.isOver()) {
+      if (me.dismissed) {
+        return false;
+      }
+      if (waiting.isOver() || needless.getAsBoolean()) {
         return giveUp(me);
       }
       waiting.park(LONGEST_NANOS);
@@ -47,7 +73,7 @@ final class FairLock {
   }
 
   private synchronized boolean giveUp(Waiter me) {
-    if (!me.entered) {
+    if (!me.entered && !me.dismissed) {
       waiters.remove(me);
     }
     return me.entered;
@@ -57,12 +83,23 @@ final class FairLock {
     if (!held) {
       throw new IllegalStateException("the lock is not held");
     }
-    Waiter next = waiters.poll();
-    if (next == null) {
-      held = false;
-    } else {
-      next.entered = true;
-      LockSupport.unpark(next.thread);
+    held = false;
+    for (Iterator<Waiter> all = waiters.iterator(); !held && all.hasNext(); ) {
+      Waiter next = all.next();
+      if (!next.needless.getAsBoolean()) {
+        all.remove();
+        held = true;
+        next.entered = true;
+        LockSupport.unpark(next.thread);
+      }
+    }
+    for (Iterator<Waiter> all = waiters.iterator(); all.hasNext(); ) {
+      Waiter other = all.next();
+      if (other.needless.getAsBoolean()) {
+        all.remove();
+        other.dismissed = true;
+        LockSupport.unpark(other.thread);
+      }
     }
   }
 

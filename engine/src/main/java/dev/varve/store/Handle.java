@@ -3,6 +3,7 @@ package dev.varve.store;
 
 import static dev.varve.memory.Layouts.LE_LONG;
 
+import dev.varve.BusyException;
 import dev.varve.ClosedException;
 import dev.varve.CorruptionException;
 import dev.varve.PoisonedException;
@@ -29,6 +30,7 @@ final class Handle extends RefCounted {
   final PageVerifier verifier;
   final SharedState shared;
   final Slots slots;
+  final RedoLog redo;
   final Syncer syncer;
   final SyncTimer timer;
 
@@ -70,7 +72,13 @@ final class Handle extends RefCounted {
     this.slots = slots;
     this.headerMapping = file.mapHeader();
     this.writerTurn = Turn.ofWriter(shared, slots, storage);
-    this.syncer = new Syncer(this, Turn.ofLeader(shared, slots, storage), metas);
+    this.redo = new RedoLog(this);
+    this.syncer =
+        new Syncer(
+            this,
+            Turn.ofLeader(shared, slots, storage),
+            Turn.ofRedoLeader(shared, slots, storage),
+            metas);
     this.timer = new SyncTimer(this);
     this.writeView = new WriteView(this, new FreeSpace(file, path.toString()));
   }
@@ -164,11 +172,32 @@ final class Handle extends RefCounted {
 
   /** Makes a commit as durable as it shall be; the writer's turn was given back. */
   void makeDurable(long txn, Durability durability) {
-    if (durability.level() == Durability.Level.SYNC
-        || txn - shared.steady() > Txn.MAX_UNSYNCED / 2) {
+    if (txn - shared.steady() > Txn.MAX_UNSYNCED / 2) {
       syncer.sync(txn, options.timeout());
+    } else if (durability.level() == Durability.Level.SYNC) {
+      syncer.makeDurable(txn, options.timeout());
     } else if (durability.level() == Durability.Level.ASYNC) {
       timer.request(durability.maxAge());
+    }
+  }
+
+  /** Waits until a commit is durable, and makes it so if this handle can. */
+  void awaitDurable(long txn) {
+    if (!options.isReadOnly()) {
+      syncer.makeDurable(txn, options.timeout());
+      return;
+    }
+    try (Waiting waiting = new Waiting(storage, options.timeout())) {
+      while (!shared.isDurable(txn)) {
+        shared.checkPoison();
+        if (!waiting.pause()) {
+          throw new BusyException(
+              "the last commit of "
+                  + name()
+                  + " is not durable yet, and this handle, which only reads, cannot make it so;"
+                  + " sync the store through one that writes");
+        }
+      }
     }
   }
 
@@ -283,9 +312,16 @@ final class Handle extends RefCounted {
   @SuppressWarnings("try") // the lock is held, not used
   private void leave() {
     try (ProcessLock held = gate.take(options.timeout())) {
+      if (!options.isReadOnly()
+          && shared.published() == shared.steady()
+          && shared.poison() == 0
+          && slots.isAlone()) {
+        redo.delete();
+      }
       slots.release();
     } finally {
       slots.release();
+      redo.close();
       headerMapping.close();
       file.close();
       sharedMapping.close();

@@ -22,7 +22,8 @@ import java.lang.foreign.MemorySegment;
  *   80   8    chain
  *   88   8    number of table records, 0 to 4
  *   96   192  table records of 48: id, root page, birth, entries, bytes, zero
- *   288  24   zero
+ *   288  8    unreplayed: by which txn the redo log knows the state, 0 when it has nothing for it
+ *   296  16   zero
  *   312  8    checksum of bytes 0 to 312
  * </pre>
  */
@@ -52,6 +53,7 @@ final class Meta {
   private static final int LOG_CHAIN = 80;
   private static final int RECORDS = 88;
   private static final int RECORD = 96;
+  private static final int UNREPLAYED = 288;
   private static final int CHECKSUM = 312;
 
   /** The bytes of the meta: native, aligned to 8. */
@@ -186,6 +188,15 @@ final class Meta {
       segment.asSlice(end - TABLE_BYTES, TABLE_BYTES).fill((byte) 0);
       records(records() - 1);
     }
+  }
+
+  /** The txn by which the redo log knows the state, while it is not replayed; else 0. */
+  long unreplayed() {
+    return segment.get(LE_LONG, UNREPLAYED);
+  }
+
+  void unreplayed(long txn) {
+    segment.set(LE_LONG, UNREPLAYED, txn);
   }
 
   void unseal() {

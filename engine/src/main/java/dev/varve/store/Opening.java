@@ -125,19 +125,24 @@ final class Opening {
         storage.syncDirectory(directory());
       }
       if (same != null && others) {
-        return finish(file, header, metas, same, true);
+        return finish(file, header, metas, same, true, null);
       }
       if (same != null && boot != 0 && isTrusted(same, metas, file, header.pageShift())) {
         same.state.clearPoison();
-        return finish(file, header, metas, same, false);
+        return finish(file, header, metas, same, false, null);
       }
-      Meta meta = recover(file, header, metas, boot == 0 ? null : known);
+      Meta meta = newest(metas, boot == 0 ? null : known);
+      RedoRecords records =
+          RedoRecords.read(
+              storage, sibling(RedoLog.SUFFIX), header.firstId(), header.lastId(), session, meta);
+      recover(file, header, metas, meta, records);
       if (known != null) {
         known.mapping.close();
       }
       known = shared(SharedState.create(storage, sharedPath));
       known.state.initialise(header.firstId(), header.lastId(), boot, identity, meta);
-      return finish(file, header, metas, known, false);
+      known.state.session(session); // the redo log's, until it is replayed
+      return finish(file, header, metas, known, false, records);
     } catch (Throwable e) {
       if (known != null) {
         known.mapping.close();
@@ -194,7 +199,12 @@ final class Opening {
   }
 
   private Handle finish(
-      StorageFile file, StoreHeader header, SteadyMetas metas, Shared known, boolean others) {
+      StorageFile file,
+      StoreHeader header,
+      SteadyMetas metas,
+      Shared known,
+      boolean others,
+      @Nullable RedoRecords records) {
     SharedState shared = known.state;
     Slots slots = slots(known);
     slots.claim();
@@ -212,7 +222,12 @@ final class Opening {
           new Handle(
               storage, path, options, pages, metas, verifier, known.mapping, shared, gate, slots);
       if (!others && !options.isReadOnly()) {
-        if (shared.nextSteady() != shared.steady() || shared.isRewriting()) {
+        if (records != null && !records.isEmpty()) {
+          records.replay(handle);
+          handle.syncer.force(options.timeout());
+        }
+        boolean isLogUsed = shared.published() != shared.steady() && handle.redo.isReady();
+        if (shared.nextSteady() != shared.steady() || shared.isRewriting() || isLogUsed) {
           handle.syncer.force(options.timeout());
         }
         if (shared.published() == shared.steady()) {
@@ -238,11 +253,13 @@ final class Opening {
   /** Whether the state that is shared, when nobody has the store open, is the last commit. */
   private boolean isTrusted(Shared known, SteadyMetas metas, StorageFile file, int pageShift) {
     SharedState shared = known.state;
-    long newest = metas.newest().txn();
+    Meta newestMeta = metas.newest();
+    long newest = newestMeta.txn();
     long published = shared.published();
     long steady = shared.steady();
     boolean good =
         shared.poison() != SharedState.SYNC_FAILED
+            && newestMeta.unreplayed() == 0
             && (newest == steady || newest == shared.nextSteady())
             && Long.compareUnsigned(published, newest) >= 0
             && published - steady < Txn.MAX_UNSYNCED;
@@ -264,17 +281,22 @@ final class Opening {
     }
   }
 
-  /**
-   * Goes back to the steady state: all that later commits wrote counts for nothing. Returns its
-   * meta, under a number that is beyond theirs.
-   */
-  private Meta recover(
-      StorageFile file, StoreHeader header, SteadyMetas metas, @Nullable Shared failed) {
+  /** Returns the meta of the state that recovery begins with. */
+  private static Meta newest(SteadyMetas metas, @Nullable Shared failed) {
     Meta meta = metas.newest();
     if (failed != null && failed.state.poison() == SharedState.SYNC_FAILED) {
       Meta steady = metas.find(failed.state.steady());
-      meta = steady == null ? meta : steady;
+      return steady == null ? meta : steady;
     }
+    return meta;
+  }
+
+  /**
+   * Goes back to a steady state: all that later commits wrote counts for nothing, but for the
+   * records of the redo log. Gives its meta a number that is beyond theirs.
+   */
+  private void recover(
+      StorageFile file, StoreHeader header, SteadyMetas metas, Meta meta, RedoRecords records) {
     long bytes = meta.pageCount() << header.pageShift();
     if (file.size() < bytes) {
       throw new CorruptionException(
@@ -295,8 +317,8 @@ final class Opening {
     file.truncate(bytes);
     long steady = meta.txn();
     meta.txn(Txn.afterLoss(steady));
+    meta.unreplayed(records.isEmpty() ? 0 : records.from());
     metas.write(meta, steady);
     file.sync();
-    return meta;
   }
 }

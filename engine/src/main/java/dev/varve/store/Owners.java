@@ -67,7 +67,9 @@ final class Owners {
       return Life.GONE;
     }
     if (isRunning(process, shared.processStart(slot))) {
-      if (has(SharedState.WRITER, slot) || has(SharedState.LEADER, slot)) {
+      if (has(SharedState.WRITER, slot)
+          || has(SharedState.LEADER, slot)
+          || has(SharedState.REDO_LEADER, slot)) {
         shared.poison(SharedState.LOCK_LOST);
       }
       return Life.LOST_LOCKS;
@@ -91,6 +93,9 @@ final class Owners {
     if (has(SharedState.LEADER, slot)) {
       free(SharedState.LEADER, shared.owner(SharedState.LEADER));
     }
+    if (has(SharedState.REDO_LEADER, slot)) {
+      free(SharedState.REDO_LEADER, shared.owner(SharedState.REDO_LEADER));
+    }
     if (has(SharedState.WRITER, slot)) {
       free(SharedState.WRITER, shared.owner(SharedState.WRITER));
     }
@@ -100,6 +105,8 @@ final class Owners {
   private void free(int turn, long owner) {
     if (turn == SharedState.LEADER) {
       shared.rewriting(true);
+    } else if (turn == SharedState.REDO_LEADER) {
+      shared.redo(SharedState.REDO_BROKEN, 1);
     }
     shared.owner(turn, owner, 0);
   }

@@ -12,12 +12,19 @@ final class ReadView extends View {
     super(handle, new Tree(handle.file.map(), handle.verifier));
   }
 
-  /** Pins the last commit, or the steady state. */
+  /**
+   * Pins the last commit; or, of what is durable, the steady state, or the last commit once it is
+   * durable, where others are durable that are in no steady state.
+   */
   void begin(boolean durable) {
-    cell = durable ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
+    boolean steady = durable && !handle.shared.isDurableAhead();
+    cell = steady ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
     pinned = meta.txn();
     try {
       tree.pages = handle.file.map(meta.pageCount());
+      if (durable && !steady) {
+        handle.awaitDurable(pinned);
+      }
     } catch (RuntimeException e) {
       end();
       throw e;

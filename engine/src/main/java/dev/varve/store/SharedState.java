@@ -22,10 +22,10 @@ import org.jspecify.annotations.Nullable;
  * The words of {@code NAME-shm}, which all handles of a store share. It knows where they are and
  * how they are accessed; the protocols over them are elsewhere.
  *
- * <p>P, S, N, W, Y, the poison, the slots and the cells are read and written in volatile mode only:
- * all threads and processes agree on one order of these accesses, and the proofs of the protocols
- * are about that order. On x86 such a read costs nothing more, and what writes them is rare or a
- * CAS. Only the ring is not in that order.
+ * <p>P, S, N, W, Y, Z, L, the words of the redo log, the poison, the slots and the cells are read
+ * and written in volatile mode only: all threads and processes agree on one order of these
+ * accesses, and the proofs of the protocols are about that order. On x86 such a read costs nothing
+ * more, and what writes them is rare or a CAS. Only the ring is not in that order.
  *
  * <p>Any number of threads. Nothing here allocates but what makes or opens the file.
  */
@@ -47,6 +47,20 @@ final class SharedState {
 
   static final int LEADER = 512 / 8;
 
+  /** Z, the turn of the leader of a sync of the redo log. */
+  static final int REDO_LEADER = 896 / 8;
+
+  /** The words of the redo log, for {@link #redo}. */
+  static final int REDO_LAST = 392 / 8;
+
+  static final int REDO_END = 400 / 8;
+  static final int REDO_HALF = 408 / 8;
+  static final int REDO_OTHER = 416 / 8;
+  static final int REDO_BASE = 424 / 8;
+  static final int REDO_BROKEN = 912 / 8;
+  static final int REDO_SESSION = 920 / 8;
+  static final int REDO_IDENTITY = 928 / 8;
+
   static final int SYNC_FAILED = 1;
   static final int MAPPING_FAULTED = 2;
   static final int LOCK_LOST = 3;
@@ -65,6 +79,7 @@ final class SharedState {
   private static final int SESSION = 6;
   private static final int IDENTITY = 7;
   private static final int NEXT_STEADY = 264 / 8;
+  private static final int DURABLE = 904 / 8;
   private static final int REWRITING = 272 / 8;
   private static final int POISON = 640 / 8;
   private static final int SLOTS_USED = 768 / 8;
@@ -171,6 +186,16 @@ final class SharedState {
         && words.getPlain(STORE_ID + 1) == lastId;
   }
 
+  /** Returns the first 8 bytes of the store id, little-endian. */
+  long firstId() {
+    return words.getPlain(STORE_ID);
+  }
+
+  /** Returns the last 8 bytes of the store id. */
+  long lastId() {
+    return words.getPlain(STORE_ID + 1);
+  }
+
   /** Returns what the session in the data file must be. */
   long session() {
     return words.getOpaque(SESSION);
@@ -223,6 +248,40 @@ final class SharedState {
 
   void nextSteady(long txn) {
     words.setVolatile(NEXT_STEADY, txn);
+  }
+
+  /** Tells whether a commit is durable: by the steady state, or by the redo log. */
+  boolean isDurable(long txn) {
+    return Long.compareUnsigned(durable(), txn) >= 0;
+  }
+
+  /** Returns up to which txn all commits are durable, by the steady state or by the redo log. */
+  long durable() {
+    long byLog = words.getVolatile(DURABLE);
+    long steady = steady();
+    return Long.compareUnsigned(byLog, steady) > 0 ? byLog : steady;
+  }
+
+  /** Tells whether L is after S: what is durable is in no steady state. */
+  boolean isDurableAhead() {
+    return Long.compareUnsigned(words.getVolatile(DURABLE), steady()) > 0;
+  }
+
+  /** Sets L, unless it is more: after a sync of the redo log that covered a txn. */
+  void durable(long txn) {
+    long durable = words.getVolatile(DURABLE);
+    while (Long.compareUnsigned(durable, txn) < 0 && !words.compareAndSet(DURABLE, durable, txn)) {
+      durable = words.getVolatile(DURABLE);
+    }
+  }
+
+  /** Returns a word of the redo log, {@link #REDO_LAST} or another one. */
+  long redo(int word) {
+    return words.getVolatile(word);
+  }
+
+  void redo(int word, long value) {
+    words.setVolatile(word, value);
   }
 
   /** Tells whether the next steady sync must store to all that it covers. */
@@ -332,7 +391,10 @@ final class SharedState {
 
   // Turns.
 
-  /** Returns who has a turn, {@link #WRITER} or {@link #LEADER}: an owner, or 0. */
+  /**
+   * Returns who has a turn, {@link #WRITER}, {@link #LEADER} or {@link #REDO_LEADER}: an owner, or
+   * 0.
+   */
   long owner(int turn) {
     return words.getVolatile(turn);
   }

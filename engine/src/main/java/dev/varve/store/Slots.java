@@ -187,6 +187,16 @@ final class Slots {
     return isMine(mine[0]);
   }
 
+  /** Tells whether no other handle has a slot. The caller holds the gate. */
+  synchronized boolean isAlone() {
+    for (int slot = 0; slot < shared.slotsUsed(); slot++) {
+      if (shared.processId(slot) != 0 && !(incarnations[slot] != 0 && isMine(slot))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /**
    * Tells whether the locks of this handle are held, on the file that is at the lock file's path; a
    * few microseconds.

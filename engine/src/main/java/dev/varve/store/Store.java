@@ -29,8 +29,9 @@ import org.jspecify.annotations.Nullable;
  * }
  *
  * <p><b>Files.</b> {@code NAME} is the store; {@code NAME-shm} and {@code NAME-lock} beside it
- * belong to the processes that have it open. A store that was closed by all may be copied or moved
- * alone.
+ * belong to the processes that have it open. So does {@code NAME-log}, which commits with {@link
+ * Durability#SYNC} make and the last close deletes; after a crash it belongs to the store. A store
+ * that was closed by all may be copied or moved alone.
  *
  * <p><b>What commits survive</b> says {@link Durability}: always the death of the process.
  *
@@ -94,10 +95,15 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Begins to read the last commit that survives power loss.
+   * Begins to read what survives power loss: at least all commits with {@link Durability#SYNC} that
+   * have returned. Where other commits came after these, it may make them durable, too, and wait
+   * for that.
    *
    * @return a transaction, which the caller closes
-   * @throws dev.varve.BusyException if there are too many snapshots, in all processes
+   * @throws dev.varve.BusyException if there are too many snapshots, in all processes; or a sync
+   *     lasts for longer than the timeout; or one is needed, and the store was opened for reading
+   *     only
+   * @throws dev.varve.StorageException if the sync failed; the store is poisoned then
    */
   public ReadTransaction beginReadDurable() {
     return new ReadTransaction(handle, handle.beginRead(true));

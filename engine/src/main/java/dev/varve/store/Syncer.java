@@ -4,6 +4,7 @@ package dev.varve.store;
 import static dev.varve.memory.Layouts.BYTE;
 import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 
+import dev.varve.BusyException;
 import dev.varve.PoisonedException;
 import dev.varve.memory.Faults;
 import dev.varve.memory.Hash;
@@ -11,14 +12,21 @@ import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 
 /**
- * Makes commits durable: the steady sync. One thread of all handles leads one, for all that have
- * committed by then; the others wait for it.
+ * Makes commits durable: the steady sync, and the sync of the redo log. One thread of all handles
+ * leads one, for all that have committed by then; the others wait for it.
  */
 final class Syncer {
   private static final int OS_PAGE = 4096;
 
+  /** How often a leader of the redo log yields to others before it syncs, if none commits. */
+  private static final int MOST_YIELDS = 50;
+
+  /** For how many commits it waits at most. */
+  private static final int MOST_GATHERED = 64;
+
   private final Handle handle;
   private final Turn turn;
+  private final Turn redoTurn;
   private final SteadyMetas metas;
 
   // For who has the turn.
@@ -26,9 +34,13 @@ final class Syncer {
   private final Tree tree;
   private boolean isRewriting;
 
-  Syncer(Handle handle, Turn turn, SteadyMetas metas) {
+  /** How many commits the last sync of the redo log was for; for who has its turn. */
+  private long group = 1;
+
+  Syncer(Handle handle, Turn turn, Turn redoTurn, SteadyMetas metas) {
     this.handle = handle;
     this.turn = turn;
+    this.redoTurn = redoTurn;
     this.metas = metas;
     this.tree = new Tree(handle.file.map(), handle.verifier);
   }
@@ -42,14 +54,89 @@ final class Syncer {
   void sync(long txn, Duration timeout) {
     while (!isSteady(txn)) {
       handle.shared.checkPoison();
-      turn.take(timeout);
-      try {
-        if (!isSteady(txn)) {
-          lead();
+      if (turn.take(timeout, () -> isSteady(txn))) {
+        try {
+          if (!isSteady(txn)) {
+            lead();
+          }
+        } finally {
+          turn.release();
         }
-      } finally {
-        turn.release();
       }
+    }
+  }
+
+  /**
+   * Waits until a txn is durable, by the redo log if it has a record of it, and syncs if nobody
+   * else does.
+   *
+   * @throws BusyException if another handle leads a sync for longer than the timeout
+   * @throws PoisonedException if a sync failed, this one or an earlier one
+   */
+  void makeDurable(long txn, Duration timeout) {
+    SharedState shared = handle.shared;
+    RedoLog redo = handle.redo;
+    while (!shared.isDurable(txn)) {
+      shared.checkPoison();
+      if (redo.covers(txn)) {
+        if (redoTurn.take(timeout, () -> shared.isDurable(txn))) {
+          try {
+            syncRedo(txn);
+          } finally {
+            redoTurn.release();
+          }
+        }
+      } else if (turn.take(timeout, () -> shared.isDurable(txn) || redo.covers(txn))) {
+        try {
+          if (!shared.isDurable(txn) && !redo.covers(txn)) {
+            lead();
+            redo.prepare();
+          }
+        } finally {
+          turn.release();
+        }
+      }
+    }
+  }
+
+  private void syncRedo(long txn) {
+    SharedState shared = handle.shared;
+    if (shared.isDurable(txn) || !handle.redo.covers(txn)) {
+      return;
+    }
+    gather();
+    long before = shared.durable();
+    long last = handle.redo.sync();
+    check(redoTurn);
+    shared.durable(last);
+    group = Math.clamp(last - before, 1, MOST_GATHERED);
+  }
+
+  /**
+   * Lets those commit again whom the sync before has let go, if they do so at once: then one sync
+   * does for all, instead of two for half of them each.
+   */
+  @SuppressWarnings("ThreadPriorityCheck") // nothing but speed depends on the yields
+  private void gather() {
+    long durable = handle.shared.durable();
+    long last = handle.redo.last();
+    long expected = Math.min(last - durable + group - 1, MOST_GATHERED);
+    for (int yields = 0; yields < MOST_YIELDS && last - durable < expected; yields++) {
+      Thread.yield();
+      long now = handle.redo.last();
+      if (now != last) {
+        last = now;
+        yields = 0;
+      }
+    }
+  }
+
+  /** Has the half of the redo log become free that is full, after a commit that is durable. */
+  void makeRoom(long txn, Duration timeout) {
+    try {
+      sync(txn, timeout);
+    } catch (BusyException e) {
+      // Whoever finds no room waits for a steady sync.
     }
   }
 
@@ -81,7 +168,7 @@ final class Syncer {
         tree.pages = handle.file.map(meta.pageCount());
         seal(steady);
         sync();
-        check();
+        check(turn);
         shared.nextSteady(meta.txn());
         metas.write(meta, steady);
         sync();
@@ -108,13 +195,13 @@ final class Syncer {
     }
     metas.rewrite(next);
     sync();
-    check();
+    check(turn);
     shared.steady(steady, next);
   }
 
-  private void check() {
+  private void check(Turn mine) {
     handle.shared.checkPoison();
-    if (!turn.isMine()) {
+    if (!mine.isMine()) {
       throw handle.slots.lost();
     }
     handle.checkSession();

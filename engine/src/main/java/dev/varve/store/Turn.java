@@ -4,10 +4,12 @@ package dev.varve.store;
 import dev.varve.BusyException;
 import dev.varve.file.Storage;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 
 /**
- * The turn of the writer, or of the leader of a steady sync: one thread of all handles has it. The
- * threads of a handle get it in the order in which they came; among handles there is no order.
+ * The turn of the writer, or of the leader of a steady sync or of one of the redo log: one thread
+ * of all handles has it. The threads of a handle get it in the order in which they came; among
+ * handles there is no order.
  *
  * <p>A turn may be given back by another thread than took it. It is not reentrant: a thread that
  * has it and wants it again waits for itself.
@@ -20,27 +22,35 @@ final class Turn {
 
   private static final int MOST_PARKS = 64;
 
+  /** Most transactions are short; syncs are not. */
+  private static final int WRITER_YIELDS = 50;
+
   private final int word;
   private final SharedState shared;
   private final Slots slots;
   private final Owners owners;
   private final Storage storage;
-  private final FairLock inside = new FairLock();
+  private final FairLock inside;
 
-  private Turn(int word, SharedState shared, Slots slots, Storage storage) {
+  private Turn(int word, SharedState shared, Slots slots, Storage storage, int yields) {
     this.word = word;
     this.shared = shared;
     this.slots = slots;
     this.owners = slots.owners();
     this.storage = storage;
+    this.inside = new FairLock(yields);
   }
 
   static Turn ofWriter(SharedState shared, Slots slots, Storage storage) {
-    return new Turn(SharedState.WRITER, shared, slots, storage);
+    return new Turn(SharedState.WRITER, shared, slots, storage, WRITER_YIELDS);
   }
 
   static Turn ofLeader(SharedState shared, Slots slots, Storage storage) {
-    return new Turn(SharedState.LEADER, shared, slots, storage);
+    return new Turn(SharedState.LEADER, shared, slots, storage, 0);
+  }
+
+  static Turn ofRedoLeader(SharedState shared, Slots slots, Storage storage) {
+    return new Turn(SharedState.REDO_LEADER, shared, slots, storage, 0);
   }
 
   /**
@@ -53,26 +63,43 @@ final class Turn {
    * @throws dev.varve.SnapshotLostException if this handle has lost its slot
    */
   void take(Duration timeout) {
+    take(timeout, () -> false);
+  }
+
+  /**
+   * Takes the turn, or waits for it, as {@link #take(Duration)} does, as long as it is needed.
+   *
+   * @param needless tells that what the turn is wanted for has been done; it is asked by other
+   *     threads, too
+   * @return false if it was needless before it was taken
+   */
+  boolean take(Duration timeout, BooleanSupplier needless) {
     try (Waiting waiting = new Waiting(storage, timeout)) {
-      if (!inside.enter(waiting)) {
+      if (!inside.enter(waiting, needless)) {
+        if (needless.getAsBoolean()) {
+          return false;
+        }
         throw busy(shared.owner(word), timeout);
       }
       boolean taken = false;
       try {
-        take(waiting, timeout);
-        taken = true;
+        taken = take(waiting, timeout, needless);
       } finally {
         if (!taken) {
           inside.leave();
         }
       }
+      return taken;
     }
   }
 
-  private void take(Waiting waiting, Duration timeout) {
+  private boolean take(Waiting waiting, Duration timeout, BooleanSupplier needless) {
     int nextProbe = FIRST_PROBE;
     boolean last = false;
     while (!tryTake()) {
+      if (needless.getAsBoolean()) {
+        return false;
+      }
       shared.checkPoison();
       if (waiting.pause()) {
         if (waiting.parks() >= nextProbe) {
@@ -98,6 +125,7 @@ final class Turn {
     if (!mine) {
       throw slots.lost();
     }
+    return true;
   }
 
   private boolean tryTake() {

@@ -31,6 +31,7 @@ public final class WriteTransaction extends Transaction {
     WriteView view;
     if (outer == null) {
       view = handle.beginWrite();
+      view.operations.begin(durability.level() == Durability.Level.SYNC);
     } else {
       view = outer.view();
       view.push();
@@ -108,10 +109,18 @@ public final class WriteTransaction extends Transaction {
       throw view.failed(e);
     }
     leave();
-    handle.endWrite();
+    boolean isHalfFull = false;
+    try {
+      isHalfFull = txn != 0 && handle.redo.append(view.operations, view.before(), txn);
+    } finally {
+      handle.endWrite();
+    }
     try {
       if (txn != 0) {
         handle.makeDurable(txn, durability);
+      }
+      if (isHalfFull) {
+        handle.syncer.makeRoom(txn, handle.options.timeout());
       }
     } finally {
       handle.release();

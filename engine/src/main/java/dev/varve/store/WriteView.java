@@ -20,8 +20,15 @@ final class WriteView extends View {
   private final List<Savepoint> savepoints = new ArrayList<>();
   private final List<Cursor> cursors = new ArrayList<>();
   private long[] needed = new long[64];
+
+  /** What is changed, for the redo log. */
+  final RedoOperations operations = new RedoOperations();
+
   private int lastSavepoint;
   private long lastLook;
+
+  /** The txn of the commit that the transaction began from. */
+  private long before;
 
   /** The txn whose free space and meta this knows; 0 when it must look anew. */
   private long known;
@@ -36,6 +43,7 @@ final class WriteView extends View {
   private record Savepoint(
       int number,
       int mark,
+      int operations,
       Meta meta,
       TableState catalog,
       List<TableState> states,
@@ -50,9 +58,9 @@ final class WriteView extends View {
   /** Begins a transaction; the handle has the writer's turn. */
   void begin() {
     long last = handle.shared.published();
-    long before = known;
+    long knew = known;
     known = 0; // until all has succeeded
-    if (before != last) {
+    if (knew != last) {
       if (!handle.shared.copyRing(last, committed)) {
         throw handle.corruptRing(last);
       }
@@ -61,8 +69,10 @@ final class WriteView extends View {
       free.load(committed);
     }
     lookForTheDead();
+    before = last;
     long txn = Txn.next(last);
     meta.copyFrom(committed);
+    meta.unreplayed(0);
     free.begin(txn, needed, collect());
     known = last;
     meta.txn(txn);
@@ -89,6 +99,11 @@ final class WriteView extends View {
   /** Whether a transaction has begun and not ended. */
   boolean isActive() {
     return isActive;
+  }
+
+  /** Returns the txn of the commit that the transaction began from. */
+  long before() {
+    return before;
   }
 
   private int collect() {
@@ -164,7 +179,9 @@ final class WriteView extends View {
     metaCopy.copyFrom(meta);
     TableState catalogCopy = new TableState();
     catalogCopy.copyFrom(catalog);
-    savepoints.add(new Savepoint(current(), free.mark(), metaCopy, catalogCopy, copies, isChanged));
+    savepoints.add(
+        new Savepoint(
+            current(), free.mark(), operations.mark(), metaCopy, catalogCopy, copies, isChanged));
     writer.begin(meta.txn(), ++lastSavepoint);
     numbers.add(lastSavepoint);
   }
@@ -188,6 +205,7 @@ final class WriteView extends View {
     parkCursors();
     Savepoint savepoint = pop();
     free.rollback(savepoint.mark);
+    operations.rollback(savepoint.operations);
     meta.copyFrom(savepoint.meta);
     catalog.copyFrom(savepoint.catalog);
     forget(0);
@@ -259,6 +277,7 @@ final class WriteView extends View {
     meta.nextTableId(id + 1);
     meta.tables(meta.tables() + 1);
     catalogChanged();
+    operations.create(table);
     endChange();
     return state;
   }
@@ -288,6 +307,7 @@ final class WriteView extends View {
     meta.remove(id);
     meta.tables(meta.tables() - 1);
     catalogChanged();
+    operations.drop(table);
     endChange();
   }
 
@@ -296,6 +316,7 @@ final class WriteView extends View {
     beginChange();
     writer.dropAll(state);
     state.isChanged = true;
+    operations.clear(state.table);
     endChange();
   }
 
@@ -307,11 +328,13 @@ final class WriteView extends View {
     valueOffset = writer.valueOffset();
     valueBytes = bytes;
     state.isChanged = true;
+    operations.put(state.table, key, bytes);
     return had;
   }
 
   /** Says that the value of a put was written. */
   void putDone() {
+    operations.value(valueSegment, valueOffset);
     endChange();
   }
 
@@ -320,6 +343,7 @@ final class WriteView extends View {
     boolean had = writer.delete(state, key);
     if (had) {
       state.isChanged = true;
+      operations.delete(state.table, key);
       endChange();
     } else {
       isBroken = false;

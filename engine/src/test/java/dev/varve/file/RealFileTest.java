@@ -159,7 +159,7 @@ class RealFileTest {
 
   /** Of two threads that sync together none may believe that all is well. */
   @ParameterizedTest
-  @CsvSource({"sync, fsync", "force, msync"})
+  @CsvSource({"sync, fdatasync", "force, msync"})
   @EnabledOnOs(OS.LINUX)
   void aFailedSyncPoisonsTheHandle(String what, String systemCall) throws Exception {
     String inject = "inject=" + systemCall + ":error=EIO:delay_enter=300000:when=1";

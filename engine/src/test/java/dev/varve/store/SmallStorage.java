@@ -17,12 +17,16 @@ import java.util.OptionalLong;
 
 /**
  * A simulated storage on which {@code NAME-shm} has room for a few slots only, since a megabyte in
- * each of many thousand states would take most of the time of a test. Shows the full length.
+ * each of many thousand states would take most of the time of a test. Shows the full length. A redo
+ * log is made shorter, too, so that its halves are full now and then.
  */
 record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage {
   static final int SLOTS = 6;
   private static final long FULL = 4096 + 4096L * SharedState.SLOTS;
   private static final long SMALL = 4096 + 4096L * SLOTS;
+
+  /** Of a redo log: two halves, each of a few records, of which none takes more than a quarter. */
+  static final long LOG = 4096 + 2 * 12_000L;
 
   SmallStorage(SimulatedStorage storage) {
     this(storage, storage);
@@ -36,7 +40,10 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
   @Override
   public StorageFile open(Path path, FileAccess access) {
     StorageFile file = storage.open(path, access);
-    return path.toString().endsWith("-shm") ? new Shared(file) : file;
+    String name = path.toString();
+    return name.endsWith("-shm")
+        ? new Shared(file, SMALL)
+        : name.endsWith("-log") ? new Shared(file, LOG) : file;
   }
 
   @Override
@@ -117,7 +124,8 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
     public void close() {}
   }
 
-  private record Shared(StorageFile file) implements StorageFile {
+  /** A file that is shorter than it was made. */
+  private record Shared(StorageFile file, long small) implements StorageFile {
     @Override
     public Path path() {
       return file.path();
@@ -136,12 +144,12 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
     @Override
     public long size() {
       long size = file.size();
-      return size == SMALL ? FULL : size;
+      return small == SMALL && size == SMALL ? FULL : size;
     }
 
     @Override
     public void write(long position, MemorySegment source) {
-      file.write(position, source.asSlice(0, Math.min(source.byteSize(), SMALL - position)));
+      file.write(position, source.asSlice(0, Math.min(source.byteSize(), small - position)));
     }
 
     @Override
@@ -156,7 +164,7 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
 
     @Override
     public void extend(long newSize) {
-      file.extend(newSize);
+      file.extend(small);
     }
 
     @Override
@@ -171,7 +179,7 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
 
     @Override
     public Mapping map(long position, long length, MapAccess access) {
-      return file.map(position, Math.min(length, SMALL - position), access);
+      return file.map(position, Math.min(length, small - position), access);
     }
 
     @Override

@@ -92,7 +92,9 @@ class StoreFaultTest {
 
   /** Whether a failure is that of the sync of a file. */
   private static boolean isOfSync(VarveException failure) {
-    return failure instanceof StorageException && failure.getMessage().contains("sync \"/data/s\"");
+    return failure instanceof StorageException
+        && (failure.getMessage().contains("sync \"/data/s\"")
+            || failure.getMessage().contains("sync \"/data/s-log\""));
   }
 
   /**
