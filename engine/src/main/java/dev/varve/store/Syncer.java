@@ -37,7 +37,8 @@ final class Syncer {
    * Waits until the steady state is at least that of a txn, and syncs if nobody else does.
    *
    * @throws dev.varve.BusyException if another handle leads a sync for longer than the timeout
-   * @throws PoisonedException if a sync failed, this one or an earlier one
+   * @throws PoisonedException if a sync failed, this one or an earlier one, or an access to the
+   *     mapped file did
    */
   void sync(long txn, Duration timeout) {
     while (!isSteady(txn)) {
@@ -47,6 +48,8 @@ final class Syncer {
         if (!isSteady(txn)) {
           lead();
         }
+      } catch (InternalError e) { // of the walk, or of a store before, which surfaced here
+        throw handle.poison(e);
       } finally {
         turn.release();
       }
@@ -58,6 +61,8 @@ final class Syncer {
     turn.take(timeout);
     try {
       lead();
+    } catch (InternalError e) {
+      throw handle.poison(e);
     } finally {
       turn.release();
     }

@@ -139,7 +139,11 @@ public final class WriteTransaction extends Transaction {
     }
     if (outer != null) {
       handle.innermost(outer);
-      view.rollback();
+      try {
+        view.rollback();
+      } catch (InternalError e) {
+        throw view.failed(e);
+      }
       return;
     }
     try {
