@@ -107,11 +107,12 @@ public final class WriteTransaction extends Transaction {
       }
       throw view.failed(e);
     }
+    Durability wanted = view.usedReserve() ? Durability.SYNC : durability;
     leave();
     handle.endWrite();
     try {
       if (txn != 0) {
-        handle.makeDurable(txn, durability);
+        handle.makeDurable(txn, wanted);
       }
     } finally {
       handle.release();

@@ -135,6 +135,11 @@ final class WriteView extends View {
     return meta.txn();
   }
 
+  /** Whether the transaction that was committed last shall be synced, since the disk is full. */
+  boolean usedReserve() {
+    return free.usedReserve();
+  }
+
   /** Undoes everything. */
   void abort() {
     end();
@@ -231,6 +236,12 @@ final class WriteView extends View {
   // Changes.
 
   private void beginChange() {
+    free.keepReserve();
+    beginFreeing();
+  }
+
+  /** Begins a change that only frees. */
+  private void beginFreeing() {
     checkWhole();
     parkCursors();
     isBroken = true;
@@ -276,7 +287,7 @@ final class WriteView extends View {
 
   /** Removes a table. */
   void drop(TableState state) {
-    beginChange();
+    beginFreeing();
     long id = state.id;
     ByteTable table = state.table;
     writer.dropAll(state);
@@ -293,7 +304,7 @@ final class WriteView extends View {
 
   /** Removes all entries of a table. */
   void clear(TableState state) {
-    beginChange();
+    beginFreeing();
     writer.dropAll(state);
     state.isChanged = true;
     endChange();
@@ -316,7 +327,7 @@ final class WriteView extends View {
   }
 
   boolean delete(TableState state) {
-    beginChange();
+    beginFreeing();
     boolean had = writer.delete(state, key);
     if (had) {
       state.isChanged = true;
