@@ -17,8 +17,9 @@ final class ReadView extends View {
     cell = durable ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
     pinned = meta.txn();
     try {
+      handle.checkSession();
       tree.pages = handle.file.map(meta.pageCount());
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       end();
       throw e;
     }
