@@ -47,6 +47,9 @@ final class SharedState {
 
   static final int LEADER = 512 / 8;
 
+  /** Beside the word of a turn: who is first in line for it. */
+  private static final int FIRST_IN_LINE = 1;
+
   static final int SYNC_FAILED = 1;
   static final int MAPPING_FAULTED = 2;
   static final int LOCK_LOST = 3;
@@ -340,6 +343,16 @@ final class SharedState {
   /** Passes a turn on, if it is whose it should be. */
   boolean owner(int turn, long expected, long owner) {
     return words.compareAndSet(turn, expected, owner);
+  }
+
+  /** Returns who is first in line for a turn: an owner, or 0. */
+  long firstInLine(int turn) {
+    return words.getVolatile(turn + FIRST_IN_LINE);
+  }
+
+  /** Changes who is first in line, if it is who it should be. */
+  boolean firstInLine(int turn, long expected, long owner) {
+    return words.compareAndSet(turn + FIRST_IN_LINE, expected, owner);
   }
 
   /** Returns what stands for an incarnation of a slot in the word of a turn. */
