@@ -29,6 +29,7 @@ final class Handle extends RefCounted {
   final PageVerifier verifier;
   final SharedState shared;
   final Slots slots;
+  final LongReaders longReaders;
   final Syncer syncer;
   final SyncTimer timer;
 
@@ -68,6 +69,7 @@ final class Handle extends RefCounted {
     this.shared = shared;
     this.gate = gate;
     this.slots = slots;
+    this.longReaders = new LongReaders(shared, slots);
     this.headerMapping = file.mapHeader();
     this.writerTurn = Turn.ofWriter(shared, slots, storage);
     this.syncer = new Syncer(this, Turn.ofLeader(shared, slots, storage), metas);
@@ -232,7 +234,8 @@ final class Handle extends RefCounted {
 
   // Life.
 
-  private void retainOpen() {
+  /** Takes a reference, which the caller releases. */
+  void retainOpen() {
     if (closed || !tryRetain()) {
       throw new ClosedException(name());
     }

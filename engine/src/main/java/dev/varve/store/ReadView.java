@@ -50,6 +50,6 @@ final class ReadView extends View {
   }
 
   private SnapshotLostException lost() {
-    return handle.slots.lost();
+    return handle.slots.lost(cell);
   }
 }

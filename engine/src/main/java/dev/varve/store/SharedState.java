@@ -90,6 +90,7 @@ final class SharedState {
   private static final int CELLS_USED = 3;
   private static final int FIRST_CELL = 128 / 8;
   private static final int CELL_WORDS = 128 / 8;
+  private static final int REVOKED_AFTER = 1;
 
   private final Words words;
   private final String store;
@@ -457,6 +458,16 @@ final class SharedState {
   /** Returns the pin in a cell. */
   long pin(int cell) {
     return words.getVolatile(cellWord(cell));
+  }
+
+  /** Returns for how long the reader had been seen whose pin in a cell was revoked, in ms. */
+  long revokedAfter(int cell) {
+    return words.getVolatile(cellWord(cell) + REVOKED_AFTER);
+  }
+
+  /** Says for how long a reader was seen, before its pin is revoked. */
+  void revokedAfter(int cell, long millis) {
+    words.setVolatile(cellWord(cell) + REVOKED_AFTER, millis);
   }
 
   /** Changes a pin, if it is what it should be. */

@@ -3,6 +3,7 @@ package dev.varve.store;
 
 import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -22,6 +23,7 @@ final class WriteView extends View {
   private long[] needed = new long[64];
   private int lastSavepoint;
   private long lastLook;
+  private long lastEnd;
 
   /** The txn whose free space and meta this knows; 0 when it must look anew. */
   private long known;
@@ -61,6 +63,7 @@ final class WriteView extends View {
       free.load(committed);
     }
     lookForTheDead();
+    lookForLongReaders();
     long txn = Txn.next(last);
     meta.copyFrom(committed);
     free.begin(txn, needed, collect());
@@ -82,6 +85,19 @@ final class WriteView extends View {
       if (now - lastLook > LOOK_NANOS) {
         lastLook = now;
         handle.slots.owners().reclaim();
+        handle.longReaders.look(now);
+      }
+    }
+  }
+
+  /** Ends snapshots that hold back pages for longer than the limit, if there is one. */
+  private void lookForLongReaders() {
+    Duration limit = handle.options.readerLimit();
+    if (!limit.isZero()) {
+      long now = handle.storage.nanoTime();
+      if (now - lastEnd > Math.min(LOOK_NANOS, limit.toNanos() / 8)) {
+        lastEnd = now;
+        handle.longReaders.end(now, limit);
       }
     }
   }
