@@ -147,6 +147,7 @@ class StoreFaultTest {
         }
       }
       refused++;
+      overwriteUntilFull(store, sizes);
       List<Integer> order = new ArrayList<>(sizes.keySet());
       if (round % 4 < 2) {
         Collections.shuffle(order, new Random(round));
@@ -169,6 +170,23 @@ class StoreFaultTest {
       same(storage, content);
     }
     assertThat(refused).isPositive();
+  }
+
+  /** Overwrites values of the same size, which takes as many pages as deleting does. */
+  private static void overwriteUntilFull(Store store, TreeMap<Integer, Integer> sizes) {
+    int full = 0;
+    for (Map.Entry<Integer, Integer> entry : sizes.entrySet()) {
+      try {
+        byte[] value = new byte[entry.getValue()];
+        store.write(t -> store.table("t").put(t, key(entry.getKey()), value));
+      } catch (FullException e) {
+        full++;
+      }
+      if (full == 5) {
+        break;
+      }
+    }
+    assertThat(full).isPositive();
   }
 
   private static byte[] key(int key) {
