@@ -105,6 +105,10 @@ final class Checker {
     if (meta.logPage() != 0) {
       report.freeLogPages = space.logPages();
       report.claim(meta.logPage(), space.logPages(), "free log");
+      report.freeLogPages += space.sparePages();
+      if (space.sparePages() != 0) {
+        report.claim(space.sparePage(), space.sparePages(), "spare run of the free log");
+      }
     }
     space.forEachFree(
         (page, count, birth, freed) -> {

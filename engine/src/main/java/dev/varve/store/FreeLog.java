@@ -21,6 +21,7 @@ import java.util.Arrays;
  *   6 COMMIT   0; txn, chain
  *   7 WAITING  page, count; birth, txn that freed them
  *   8 NEEDED   number of states; states, ascending
+ *   9 SPARE    page, count; birth, txn that freed them
  * </pre>
  *
  * <p>The first number is bits 0 to 39, the second bits 40 to 59, where 0 says that it stands in a
@@ -35,6 +36,7 @@ final class FreeLog {
   static final int COMMIT = 6;
   static final int WAITING = 7;
   static final int NEEDED = 8;
+  static final int SPARE = 9;
 
   /** Where the records begin in the run. */
   static final int CONTENT = 48;
@@ -121,7 +123,15 @@ final class FreeLog {
   }
 
   void waiting(long first, long pages, long theirBirth, long freedBy) {
-    add(WAITING, first, pages);
+    addInterval(WAITING, first, pages, theirBirth, freedBy);
+  }
+
+  void spare(long first, long pages, long theirBirth, long freedBy) {
+    addInterval(SPARE, first, pages, theirBirth, freedBy);
+  }
+
+  private void addInterval(int recordKind, long first, long pages, long theirBirth, long freedBy) {
+    add(recordKind, first, pages);
     words[size++] = theirBirth;
     words[size++] = freedBy;
   }
@@ -181,14 +191,15 @@ final class FreeLog {
     int nextKind = (int) (word >>> KIND_SHIFT);
     long nextPage = word & PAGE_MASK;
     long nextCount = word >>> COUNT_SHIFT & COUNT_MASK;
-    boolean counted = nextKind <= FREE || nextKind == BASE || nextKind == WAITING;
+    boolean counted =
+        nextKind <= FREE || nextKind == BASE || nextKind == WAITING || nextKind == SPARE;
     boolean countFollows = counted && nextCount == 0;
     long further =
         switch (nextKind) {
           case TAKEN, FREE, BASE -> 0;
           case GROWN -> 0;
           case FREED -> 1;
-          case WAITING, COMMIT -> 2;
+          case WAITING, SPARE, COMMIT -> 2;
           case NEEDED -> nextPage;
           default -> Long.MAX_VALUE;
         };
@@ -206,7 +217,7 @@ final class FreeLog {
     count = nextCount;
     switch (nextKind) {
       case FREED -> birth = words[first];
-      case WAITING -> {
+      case WAITING, SPARE -> {
         birth = words[first];
         txn = words[first + 1];
       }

@@ -30,12 +30,16 @@ final class FreeSpace {
   private static final long LEAST_STEP = 64 << 10;
   private static final long MOST_STEP = 64 << 20;
 
-  /** Words beyond those counted: the base, the commit, and what taking a new log's run adds. */
+  /** Words beyond those counted: base, spare, commit, and what taking a new log's runs adds. */
   private static final int EXTRA_WORDS = 32;
+
+  /** So many pages are left to txns that only free, where the disk is full. */
+  private static final long RESERVE = 16;
 
   private static final String REMEDY = "restore the store from a copy";
 
   private final long shortLog;
+  private final long reserve;
   private final Pages pages;
   private final String file;
   private final int pageShift;
@@ -62,6 +66,16 @@ final class FreeSpace {
   private long logBytes;
   private long logChain;
 
+  /** The run that the next log may go to, 0 pages if there is none, and who reaches it. */
+  private long sparePage;
+
+  private long sparePages;
+  private long spareBirth;
+  private long spareFreed;
+
+  /** Whether no needed state reaches it. */
+  private boolean isSpareFree;
+
   /** The txn of its last commit. */
   private long logTxn;
 
@@ -72,6 +86,12 @@ final class FreeSpace {
 
   private long txn;
 
+  /** Whether this txn has only freed, and so may take the reserve. */
+  private boolean onlyFrees;
+
+  /** Whether it did, since the disk was full. */
+  private boolean usedReserve;
+
   /** The log as it will be after {@link #committed}. */
   private long nextLogPage;
 
@@ -79,15 +99,20 @@ final class FreeSpace {
   private long nextLogPages;
   private long nextLogBytes;
   private long nextLogChain;
+  private long nextSparePage;
+  private long nextSparePages;
+  private long nextSpareBirth;
+  private long nextSpareFreed;
 
   /** Creates one that must be loaded; the file is for messages. */
   FreeSpace(Pages pages, String file) {
-    this(pages, file, SHORT_LOG);
+    this(pages, file, SHORT_LOG, RESERVE);
   }
 
   /** As above; a log of up to {@code shortLog} bytes is not too long. */
-  FreeSpace(Pages pages, String file, long shortLog) {
+  FreeSpace(Pages pages, String file, long shortLog, long reserve) {
     this.shortLog = shortLog;
+    this.reserve = reserve;
     this.pages = pages;
     this.file = file;
     pageShift = pages.pageShift();
@@ -113,6 +138,16 @@ final class FreeSpace {
   /** Returns how many pages the committed log's own run has, 0 when there is none. */
   long logPages() {
     return logPages;
+  }
+
+  /** Returns the first page of the run for the next log. */
+  long sparePage() {
+    return sparePage;
+  }
+
+  /** Returns how many pages that run has, 0 when there is none. */
+  long sparePages() {
+    return sparePages;
   }
 
   /** Takes pages that belong to nobody. */
@@ -162,6 +197,7 @@ final class FreeSpace {
       logPage = meta.logPage();
       logBirth = meta.logBirth();
       logPages = 0;
+      sparePages = 0;
       logBytes = logPage == 0 ? 0 : FreeLog.CONTENT;
       logChain = 0;
       pageCount = logPage == 0 ? meta.pageCount() : 0;
@@ -270,7 +306,9 @@ final class FreeSpace {
       logChain = chain;
       logBytes = end + 8;
     }
-    if (Long.compareUnsigned(logTxn, meta.txn()) > 0 || free.isAnyFree(logPage, logPages)) {
+    if (Long.compareUnsigned(logTxn, meta.txn()) > 0
+        || free.isAnyFree(logPage, logPages)
+        || free.isAnyFree(sparePage, sparePages)) {
       throw corrupt(
           "free log",
           logBytes - 16,
@@ -335,6 +373,24 @@ final class FreeSpace {
         pageCount = page;
         logPages = count;
       }
+      case FreeLog.SPARE -> {
+        boolean good =
+            isFirst
+                && sparePages == 0
+                && isRange(page, count)
+                && FreePages.isRun(page, count, pageShift)
+                && (page >= logPage + logPages || page + count <= logPage)
+                && Long.compareUnsigned(records.birth, records.txn) <= 0
+                && Long.compareUnsigned(records.txn, commit) <= 0
+                && !free.isAnyFree(page, count);
+        if (!good) {
+          return false;
+        }
+        sparePage = page;
+        sparePages = count;
+        spareBirth = records.birth;
+        spareFreed = records.txn;
+      }
       case FreeLog.WAITING -> {
         boolean good =
             isFirst
@@ -393,6 +449,12 @@ final class FreeSpace {
   void begin(long newTxn, long[] needed, int count) {
     txn = newTxn;
     loaded = false;
+    onlyFrees = true;
+    usedReserve = false;
+    isSpareFree = sparePages != 0;
+    for (int i = 0; i < count; i++) {
+      isSpareFree &= !Txn.needs(needed[i], spareBirth, spareFreed);
+    }
     try {
       if (waiting.release(needed, count, free)) {
         events.needed(waiting);
@@ -403,6 +465,18 @@ final class FreeSpace {
     loaded = true;
   }
 
+  /** Says that this txn does more than free, and so must leave the reserve. */
+  void keepReserve() {
+    onlyFrees = false;
+  }
+
+  /**
+   * Whether this txn took of the reserve: then a steady sync shall follow, which brings it back.
+   */
+  boolean usedReserve() {
+    return usedReserve;
+  }
+
   /**
    * Takes a page, or a run of pages that follow each other and whose content is one piece of
    * memory. Makes the file longer if there is none.
@@ -411,12 +485,24 @@ final class FreeSpace {
    * @throws FullException if the disk is full, or no number is left; nothing is taken
    */
   long take(long count) {
+    return take(count, onlyFrees);
+  }
+
+  private long take(long count, boolean orReserve) {
     events.reserve();
-    long page = free.take(count);
+    long page = free.count() - count >= reserve ? free.take(count) : -1;
     if (page < 0) {
-      grow(count);
+      try {
+        grow(count);
+      } catch (FullException e) {
+        page = orReserve ? free.take(count) : -1;
+        if (page < 0) {
+          throw e;
+        }
+        usedReserve = true;
+      }
       events.reserve();
-      page = free.take(count);
+      page = page < 0 ? free.take(count) : page;
     }
     events.taken(page, count);
     return page;
@@ -429,7 +515,7 @@ final class FreeSpace {
       place = (place + unit - 1) & -unit;
     }
     long step = Math.clamp(pageCount >> 3, LEAST_STEP >> pageShift, MOST_STEP >> pageShift);
-    long least = place + count;
+    long least = Math.max(place + count, pageCount + count + reserve - free.count());
     long grown = Math.max(least, pageCount + step);
     if (least <= unit) {
       grown = Math.min(grown, unit);
@@ -538,18 +624,17 @@ final class FreeSpace {
       throw new IllegalArgumentException(
           "the meta is of txn " + Txn.toString(meta.txn()) + ", not " + Txn.toString(txn));
     }
-    long end = logBytes + 8L * events.size() + FreeLog.COMMIT_BYTES;
-    boolean fits = end <= logPages << pageShift;
-    if (fits && (end <= shortLog || end <= 2 * bytesAnew())) {
+    if (fits(false) && (end() <= shortLog || end() <= 2 * bytesAnew())) {
       appendEvents();
     } else {
       try {
         writeAnew();
-      } catch (FullException e) {
-        if (!fits) {
+      } catch (FullException e) { // nothing was taken
+        if (!fits(onlyFrees)) {
           throw e;
         }
-        appendEvents(); // nothing was taken
+        usedReserve |= !fits(false);
+        appendEvents();
       }
     }
     meta.pageCount(pageCount);
@@ -557,10 +642,25 @@ final class FreeSpace {
     meta.logEnd(nextLogBytes, nextLogChain);
   }
 
+  /** Returns how long the log is with what this txn did. */
+  private long end() {
+    return logBytes + 8L * events.size() + FreeLog.COMMIT_BYTES;
+  }
+
+  /** Whether that fits into the log's run; without its last eighth, which is a reserve, too. */
+  private boolean fits(boolean withReserve) {
+    long room = logPages << pageShift;
+    return end() <= (withReserve ? room : room - (room >> 3));
+  }
+
   private void appendEvents() {
     nextLogPage = logPage;
     nextLogBirth = logBirth;
     nextLogPages = logPages;
+    nextSparePage = sparePage;
+    nextSparePages = sparePages;
+    nextSpareBirth = spareBirth;
+    nextSpareFreed = spareFreed;
     append(events, logBytes);
   }
 
@@ -594,14 +694,26 @@ final class FreeSpace {
 
   private void writeAnew() {
     long bytes = Math.max(shortLog, 2 * bytesAnew());
-    nextLogPages = (bytes + (1L << pageShift) - 1) >> pageShift;
-    nextLogPage = take(nextLogPages);
-    nextLogBirth = txn;
-    if (logPages != 0) {
-      free(logPage, logPages, logBirth, false);
+    long count = (bytes + (1L << pageShift) - 1) >>> pageShift;
+    if (isSpareFree && sparePages >= count && sparePages <= 4 * count) {
+      goToSpare();
+    } else {
+      try {
+        takeRuns(count);
+      } catch (FullException e) {
+        if (!isSpareFree || bytesAnew() > sparePages << pageShift) {
+          throw e;
+        }
+        usedReserve |= onlyFrees;
+        goToSpare();
+      }
     }
+    nextLogBirth = txn;
     records.truncate(0);
     records.base(pageCount, nextLogPages);
+    if (nextSparePages != 0) {
+      records.spare(nextSparePage, nextSparePages, nextSpareBirth, nextSpareFreed);
+    }
     for (long page = free.nextFree(0); page != Long.MAX_VALUE; ) {
       long end = free.nextTaken(page);
       records.free(page, end - page);
@@ -622,6 +734,37 @@ final class FreeSpace {
     append(records, FreeLog.CONTENT);
   }
 
+  private void goToSpare() {
+    nextLogPage = sparePage;
+    nextLogPages = sparePages;
+    nextSparePage = logPage;
+    nextSparePages = logPages;
+    nextSpareBirth = logBirth;
+    nextSpareFreed = txn;
+  }
+
+  /** Takes both runs, or none. */
+  private void takeRuns(long count) {
+    int mark = mark();
+    try {
+      nextLogPage = take(count, false);
+      nextSparePage = take(count, false);
+    } catch (FullException e) {
+      rollback(mark);
+      throw e;
+    }
+    nextLogPages = count;
+    nextSparePages = count;
+    nextSpareBirth = txn;
+    nextSpareFreed = txn;
+    if (logPages != 0) {
+      free(logPage, logPages, logBirth, false);
+    }
+    if (sparePages != 0) {
+      free(sparePage, sparePages, spareBirth, isSpareFree);
+    }
+  }
+
   /** Ends a txn that was published. */
   void committed() {
     logPage = nextLogPage;
@@ -629,6 +772,10 @@ final class FreeSpace {
     logPages = nextLogPages;
     logBytes = nextLogBytes;
     logChain = nextLogChain;
+    sparePage = nextSparePage;
+    sparePages = nextSparePages;
+    spareBirth = nextSpareBirth;
+    spareFreed = nextSpareFreed;
     logTxn = txn;
     committedPageCount = pageCount;
     try {

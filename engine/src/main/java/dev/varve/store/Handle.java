@@ -31,6 +31,7 @@ final class Handle extends RefCounted {
   final SharedState shared;
   final Slots slots;
   final RedoLog redo;
+  final LongReaders longReaders;
   final Syncer syncer;
   final SyncTimer timer;
 
@@ -70,6 +71,7 @@ final class Handle extends RefCounted {
     this.shared = shared;
     this.gate = gate;
     this.slots = slots;
+    this.longReaders = new LongReaders(shared, slots);
     this.headerMapping = file.mapHeader();
     this.writerTurn = Turn.ofWriter(shared, slots, storage);
     this.redo = new RedoLog(this);
@@ -261,7 +263,8 @@ final class Handle extends RefCounted {
 
   // Life.
 
-  private void retainOpen() {
+  /** Takes a reference, which the caller releases. */
+  void retainOpen() {
     if (closed || !tryRetain()) {
       throw new ClosedException(name());
     }

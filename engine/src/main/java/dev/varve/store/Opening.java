@@ -8,6 +8,7 @@ import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.PoisonedException;
+import dev.varve.StorageException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Mapping;
 import dev.varve.file.ProcessLock;
@@ -56,6 +57,14 @@ final class Opening {
       StorageFile file = storage.open(path, access);
       try {
         return open(file);
+      } catch (InternalError e) {
+        file.close();
+        throw new StorageException(
+            "store "
+                + path
+                + " cannot be opened: an access to its mapped file failed; look at the disk, and"
+                + " whether somebody cut the file",
+            e);
       } catch (Throwable e) {
         file.close();
         throw e;

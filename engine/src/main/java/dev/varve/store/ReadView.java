@@ -21,11 +21,12 @@ final class ReadView extends View {
     cell = steady ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
     pinned = meta.txn();
     try {
+      handle.checkSession();
       tree.pages = handle.file.map(meta.pageCount());
       if (durable && !steady) {
         handle.awaitDurable(pinned);
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       end();
       throw e;
     }
@@ -56,6 +57,6 @@ final class ReadView extends View {
   }
 
   private SnapshotLostException lost() {
-    return handle.slots.lost();
+    return handle.slots.lost(cell);
   }
 }

@@ -51,15 +51,18 @@ final class SharedState {
   static final int REDO_LEADER = 896 / 8;
 
   /** The words of the redo log, for {@link #redo}. */
-  static final int REDO_LAST = 392 / 8;
+  static final int REDO_LAST = 400 / 8;
 
-  static final int REDO_END = 400 / 8;
-  static final int REDO_HALF = 408 / 8;
-  static final int REDO_OTHER = 416 / 8;
-  static final int REDO_BASE = 424 / 8;
-  static final int REDO_BROKEN = 912 / 8;
-  static final int REDO_SESSION = 920 / 8;
-  static final int REDO_IDENTITY = 928 / 8;
+  static final int REDO_END = 408 / 8;
+  static final int REDO_HALF = 416 / 8;
+  static final int REDO_OTHER = 424 / 8;
+  static final int REDO_BASE = 432 / 8;
+  static final int REDO_BROKEN = 920 / 8;
+  static final int REDO_SESSION = 928 / 8;
+  static final int REDO_IDENTITY = 936 / 8;
+
+  /** Beside the word of a turn: who is first in line for it. */
+  private static final int FIRST_IN_LINE = 1;
 
   static final int SYNC_FAILED = 1;
   static final int MAPPING_FAULTED = 2;
@@ -79,7 +82,7 @@ final class SharedState {
   private static final int SESSION = 6;
   private static final int IDENTITY = 7;
   private static final int NEXT_STEADY = 264 / 8;
-  private static final int DURABLE = 904 / 8;
+  private static final int DURABLE = 912 / 8;
   private static final int REWRITING = 272 / 8;
   private static final int POISON = 640 / 8;
   private static final int SLOTS_USED = 768 / 8;
@@ -102,6 +105,7 @@ final class SharedState {
   private static final int CELLS_USED = 3;
   private static final int FIRST_CELL = 128 / 8;
   private static final int CELL_WORDS = 128 / 8;
+  private static final int REVOKED_AFTER = 1;
 
   private final Words words;
   private final String store;
@@ -404,6 +408,16 @@ final class SharedState {
     return words.compareAndSet(turn, expected, owner);
   }
 
+  /** Returns who is first in line for a turn: an owner, or 0. */
+  long firstInLine(int turn) {
+    return words.getVolatile(turn + FIRST_IN_LINE);
+  }
+
+  /** Changes who is first in line, if it is who it should be. */
+  boolean firstInLine(int turn, long expected, long owner) {
+    return words.compareAndSet(turn + FIRST_IN_LINE, expected, owner);
+  }
+
   /** Returns what stands for an incarnation of a slot in the word of a turn. */
   static long owner(int slot, long incarnation) {
     return (slot + 1L) << 48 | incarnation;
@@ -506,6 +520,16 @@ final class SharedState {
   /** Returns the pin in a cell. */
   long pin(int cell) {
     return words.getVolatile(cellWord(cell));
+  }
+
+  /** Returns for how long the reader had been seen whose pin in a cell was revoked, in ms. */
+  long revokedAfter(int cell) {
+    return words.getVolatile(cellWord(cell) + REVOKED_AFTER);
+  }
+
+  /** Says for how long a reader was seen, before its pin is revoked. */
+  void revokedAfter(int cell, long millis) {
+    words.setVolatile(cellWord(cell) + REVOKED_AFTER, millis);
   }
 
   /** Changes a pin, if it is what it should be. */

@@ -319,6 +319,20 @@ final class Slots {
             + " fails open the store again");
   }
 
+  /** Returns what a reader throws whose pin does not hold any more. */
+  SnapshotLostException lost(int cell) {
+    if (shared.pin(cell) != Txn.revoked(incarnations[SharedState.slotOfCell(cell)])) {
+      return lost();
+    }
+    return new SnapshotLostException(
+        "store "
+            + shared.store()
+            + ": the snapshot was ended by a writer, since it had held back pages for longer than"
+            + " the reader limit of "
+            + shared.revokedAfter(cell)
+            + " ms; take a new snapshot and read for a shorter time, or raise the limit");
+  }
+
   /** Puts a pin into a free cell. */
   private int take(long txn) {
     while (true) {
@@ -501,6 +515,14 @@ final class Slots {
 
   private static boolean holdsBack(long pin, long txn) {
     return pin != 0 && !Txn.isRevoked(pin) && Txn.isPinOf(pin, txn);
+  }
+
+  /** As {@link #revoke(int, long)}, of a pin that was seen; its reader is told of the limit. */
+  boolean revoke(int cell, long pin, Duration limit) {
+    shared.revokedAfter(cell, limit.toMillis());
+    boolean revoked = shared.pin(cell, pin, Txn.revoked(pin >>> 48));
+    VarHandle.fullFence();
+    return revoked;
   }
 
   /**

@@ -6,9 +6,11 @@ import dev.varve.codec.ValueCodec;
 import dev.varve.file.Durability;
 import dev.varve.file.Storage;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -189,6 +191,43 @@ public final class Store implements AutoCloseable {
     }
     try {
       handle.syncer.sync(handle.shared.published(), handle.options.timeout());
+    } finally {
+      handle.release();
+    }
+  }
+
+  /**
+   * Returns the open snapshots of all processes, those first that this store has seen hold back
+   * pages for the longest time. Others begin and end meanwhile.
+   *
+   * @return what was seen, a copy
+   */
+  public List<StoreReader> readers() {
+    handle.retainOpen();
+    try {
+      return handle.longReaders.list(handle.storage.nanoTime());
+    } finally {
+      handle.release();
+    }
+  }
+
+  /**
+   * Returns which processes have the store open. One that has died is among them until somebody has
+   * noticed.
+   *
+   * @return process ids, ascending, each once
+   */
+  public List<Long> processes() {
+    handle.retainOpen();
+    try {
+      SharedState shared = handle.shared;
+      return LongStream.range(0, shared.slotsUsed())
+          .map(slot -> shared.processId((int) slot))
+          .filter(process -> process != 0)
+          .sorted()
+          .distinct()
+          .boxed()
+          .toList();
     } finally {
       handle.release();
     }

@@ -22,24 +22,42 @@ import java.util.Objects;
  *     65536
  * @param isReadOnly whether the store is opened for reading only; it must exist
  * @param mustExist whether a missing store is an error and not created
+ * @param readerLimit how long a snapshot may hold back pages before a writer ends it, as of {@link
+ *     #withReaderLimit}; zero for ever
  */
 public record StoreOptions(
-    Durability durability, Duration timeout, int pageSize, boolean isReadOnly, boolean mustExist) {
+    Durability durability,
+    Duration timeout,
+    int pageSize,
+    boolean isReadOnly,
+    boolean mustExist,
+    Duration readerLimit) {
 
-  /** Durability NONE, 10 seconds, pages of 4096 bytes, for writing, created when missing. */
+  private static final long LONGEST_LIMIT_DAYS = 36_500;
+
+  /**
+   * Durability NONE, 10 seconds, pages of 4096 bytes, for writing, created when missing, readers
+   * without a limit.
+   */
   public static final StoreOptions DEFAULT =
-      new StoreOptions(Durability.NONE, Duration.ofSeconds(10), 4096, false, false);
+      new StoreOptions(Durability.NONE, Duration.ofSeconds(10), 4096, false, false, Duration.ZERO);
 
   /**
    * Checks the options.
    *
-   * @throws IllegalArgumentException if the timeout is negative or the page size is none
+   * @throws IllegalArgumentException if the timeout is negative, the page size is none, or the
+   *     reader limit is negative or more than a hundred years
    */
   public StoreOptions {
     Objects.requireNonNull(durability, "durability");
     Objects.requireNonNull(timeout, "timeout");
     if (timeout.isNegative()) {
       throw new IllegalArgumentException("timeout must not be negative: " + timeout);
+    }
+    Objects.requireNonNull(readerLimit, "readerLimit");
+    if (readerLimit.isNegative() || readerLimit.toDays() > LONGEST_LIMIT_DAYS) {
+      throw new IllegalArgumentException(
+          "readerLimit must be from zero to " + LONGEST_LIMIT_DAYS + " days: " + readerLimit);
     }
     if (pageSize < 4096 || pageSize > 65536 || Integer.bitCount(pageSize) != 1) {
       throw new IllegalArgumentException(
@@ -54,7 +72,7 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions withDurability(Durability newDurability) {
-    return new StoreOptions(newDurability, timeout, pageSize, isReadOnly, mustExist);
+    return new StoreOptions(newDurability, timeout, pageSize, isReadOnly, mustExist, readerLimit);
   }
 
   /**
@@ -64,7 +82,7 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions withTimeout(Duration newTimeout) {
-    return new StoreOptions(durability, newTimeout, pageSize, isReadOnly, mustExist);
+    return new StoreOptions(durability, newTimeout, pageSize, isReadOnly, mustExist, readerLimit);
   }
 
   /**
@@ -74,7 +92,21 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions withPageSize(int newPageSize) {
-    return new StoreOptions(durability, timeout, newPageSize, isReadOnly, mustExist);
+    return new StoreOptions(durability, timeout, newPageSize, isReadOnly, mustExist, readerLimit);
+  }
+
+  /**
+   * Returns options under which a writer ends snapshots, of any process, that it has seen hold back
+   * pages for longer than a limit: that are not of the last commit, nor of the last durable one.
+   * Who reads such a snapshot gets a {@link dev.varve.SnapshotLostException}, and nothing that is
+   * not right. It is looked when a transaction begins to write, so nothing is ended where nobody
+   * writes.
+   *
+   * @param newLimit from a millisecond; zero for no limit
+   * @return a copy
+   */
+  public StoreOptions withReaderLimit(Duration newLimit) {
+    return new StoreOptions(durability, timeout, pageSize, isReadOnly, mustExist, newLimit);
   }
 
   /**
@@ -83,7 +115,7 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions readOnly() {
-    return new StoreOptions(durability, timeout, pageSize, true, true);
+    return new StoreOptions(durability, timeout, pageSize, true, true, readerLimit);
   }
 
   /**
@@ -93,6 +125,6 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions existing() {
-    return new StoreOptions(durability, timeout, pageSize, isReadOnly, true);
+    return new StoreOptions(durability, timeout, pageSize, isReadOnly, true, readerLimit);
   }
 }

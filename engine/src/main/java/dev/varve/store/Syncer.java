@@ -49,7 +49,8 @@ final class Syncer {
    * Waits until the steady state is at least that of a txn, and syncs if nobody else does.
    *
    * @throws dev.varve.BusyException if another handle leads a sync for longer than the timeout
-   * @throws PoisonedException if a sync failed, this one or an earlier one
+   * @throws PoisonedException if a sync failed, this one or an earlier one, or an access to the
+   *     mapped file did
    */
   void sync(long txn, Duration timeout) {
     while (!isSteady(txn)) {
@@ -59,6 +60,8 @@ final class Syncer {
           if (!isSteady(txn)) {
             lead();
           }
+        } catch (InternalError e) { // of the walk, or of a store before, which surfaced here
+          throw handle.poison(e);
         } finally {
           turn.release();
         }
@@ -82,6 +85,8 @@ final class Syncer {
         if (redoTurn.take(timeout, () -> shared.isDurable(txn))) {
           try {
             syncRedo(txn);
+          } catch (InternalError e) { // of a store before, which surfaced here
+            throw handle.poison(e);
           } finally {
             redoTurn.release();
           }
@@ -92,6 +97,8 @@ final class Syncer {
             lead();
             redo.prepare();
           }
+        } catch (InternalError e) { // as above
+          throw handle.poison(e);
         } finally {
           turn.release();
         }
@@ -145,6 +152,8 @@ final class Syncer {
     turn.take(timeout);
     try {
       lead();
+    } catch (InternalError e) {
+      throw handle.poison(e);
     } finally {
       turn.release();
     }

@@ -8,8 +8,8 @@ import java.util.function.BooleanSupplier;
 
 /**
  * The turn of the writer, or of the leader of a steady sync or of one of the redo log: one thread
- * of all handles has it. The threads of a handle get it in the order in which they came; among
- * handles there is no order.
+ * of all handles has it. The threads of a handle get it in the order in which they came. Among
+ * handles one that waits is first in line, and the others let it go first after a while.
  *
  * <p>A turn may be given back by another thread than took it. It is not reentrant: a thread that
  * has it and wants it again waits for itself.
@@ -25,12 +25,30 @@ final class Turn {
   /** Most transactions are short; syncs are not. */
   private static final int WRITER_YIELDS = 50;
 
+  /** How long, and how often at most, this handle goes before another one that is first in line. */
+  private static final long QUANTUM_NANOS = 1_000_000;
+
+  private static final int QUANTUM_TURNS = 256;
+
+  /**
+   * So many parks, 10 ms, it leaves the free turn to who is first in line; then that one is gone.
+   */
+  private static final int MOST_GIVEN_WAY = 15;
+
   private final int word;
   private final SharedState shared;
   private final Slots slots;
   private final Owners owners;
   private final Storage storage;
   private final FairLock inside;
+
+  // For who is inside: who is first in line, since when, and how often this went before it.
+  private long first;
+  private long firstSince;
+  private int turnsBefore;
+
+  /** From which park on this has left the free turn to it; -1 as long as it has not. */
+  private int givesWayFrom;
 
   private Turn(int word, SharedState shared, Slots slots, Storage storage, int yields) {
     this.word = word;
@@ -96,21 +114,30 @@ final class Turn {
   private boolean take(Waiting waiting, Duration timeout, BooleanSupplier needless) {
     int nextProbe = FIRST_PROBE;
     boolean last = false;
-    while (!tryTake()) {
-      if (needless.getAsBoolean()) {
-        return false;
-      }
-      shared.checkPoison();
-      if (waiting.pause()) {
-        if (waiting.parks() >= nextProbe) {
-          owners.probeTurn(word);
-          nextProbe += Math.min(nextProbe, MOST_PARKS);
+    try {
+      while (!(last || mayGo(waiting)) || !tryTake()) {
+        if (needless.getAsBoolean()) {
+          return false;
         }
-      } else if (!last) {
-        last = true;
-        owners.probeTurn(word);
-      } else {
-        throw busy(shared.owner(word), timeout);
+        shared.checkPoison();
+        if (waiting.pause()) {
+          if (waiting.parks() > 0 && shared.firstInLine(word) == 0) {
+            shared.firstInLine(word, 0, slots.owner());
+          }
+          if (waiting.parks() >= nextProbe) {
+            owners.probeTurn(word);
+            nextProbe += Math.min(nextProbe, MOST_PARKS);
+          }
+        } else if (!last) {
+          last = true;
+          owners.probeTurn(word);
+        } else {
+          throw busy(shared.owner(word), timeout);
+        }
+      }
+    } finally {
+      if (shared.firstInLine(word) == slots.owner()) {
+        shared.firstInLine(word, slots.owner(), 0);
       }
     }
     boolean mine = false;
@@ -128,8 +155,40 @@ final class Turn {
     return true;
   }
 
+  /** Whether this handle may take the turn, or leaves it to who is first in line. */
+  private boolean mayGo(Waiting waiting) {
+    long now = shared.firstInLine(word);
+    if (now == 0 || now == slots.owner()) {
+      first = 0;
+      return true;
+    }
+    long time = storage.nanoTime();
+    if (now != first) {
+      first = now;
+      firstSince = time;
+      turnsBefore = 0;
+      givesWayFrom = -1;
+    }
+    if (turnsBefore < QUANTUM_TURNS && time - firstSince < QUANTUM_NANOS) {
+      return true;
+    }
+    int parks = waiting.parks();
+    if (shared.owner(word) != 0 || givesWayFrom > parks) {
+      givesWayFrom = -1;
+    } else if (givesWayFrom < 0) {
+      givesWayFrom = parks;
+    } else if (parks - givesWayFrom > MOST_GIVEN_WAY) {
+      shared.firstInLine(word, now, 0); // it is stopped, or dead
+    }
+    return false;
+  }
+
   private boolean tryTake() {
-    return shared.owner(word) == 0 && shared.owner(word, 0, slots.owner());
+    boolean taken = shared.owner(word) == 0 && shared.owner(word, 0, slots.owner());
+    if (taken && first != 0) {
+      turnsBefore++;
+    }
+    return taken;
   }
 
   /** Tells whether this handle has the turn, and has not lost its slot. */

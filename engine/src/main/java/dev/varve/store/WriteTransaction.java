@@ -108,6 +108,7 @@ public final class WriteTransaction extends Transaction {
       }
       throw view.failed(e);
     }
+    Durability wanted = view.usedReserve() ? Durability.SYNC : durability;
     leave();
     boolean isHalfFull = false;
     try {
@@ -117,7 +118,7 @@ public final class WriteTransaction extends Transaction {
     }
     try {
       if (txn != 0) {
-        handle.makeDurable(txn, durability);
+        handle.makeDurable(txn, wanted);
       }
       if (isHalfFull) {
         handle.syncer.makeRoom(txn, handle.options.timeout());
@@ -148,7 +149,11 @@ public final class WriteTransaction extends Transaction {
     }
     if (outer != null) {
       handle.innermost(outer);
-      view.rollback();
+      try {
+        view.rollback();
+      } catch (InternalError e) {
+        throw view.failed(e);
+      }
       return;
     }
     try {

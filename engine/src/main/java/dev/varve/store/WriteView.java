@@ -3,6 +3,7 @@ package dev.varve.store;
 
 import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -26,6 +27,7 @@ final class WriteView extends View {
 
   private int lastSavepoint;
   private long lastLook;
+  private long lastEnd;
 
   /** The txn of the commit that the transaction began from. */
   private long before;
@@ -70,6 +72,7 @@ final class WriteView extends View {
     }
     lookForTheDead();
     before = last;
+    lookForLongReaders();
     long txn = Txn.next(last);
     meta.copyFrom(committed);
     meta.unreplayed(0);
@@ -92,6 +95,19 @@ final class WriteView extends View {
       if (now - lastLook > LOOK_NANOS) {
         lastLook = now;
         handle.slots.owners().reclaim();
+        handle.longReaders.look(now);
+      }
+    }
+  }
+
+  /** Ends snapshots that hold back pages for longer than the limit, if there is one. */
+  private void lookForLongReaders() {
+    Duration limit = handle.options.readerLimit();
+    if (!limit.isZero()) {
+      long now = handle.storage.nanoTime();
+      if (now - lastEnd > Math.min(LOOK_NANOS, limit.toNanos() / 8)) {
+        lastEnd = now;
+        handle.longReaders.end(now, limit);
       }
     }
   }
@@ -148,6 +164,11 @@ final class WriteView extends View {
     known = meta.txn();
     end();
     return meta.txn();
+  }
+
+  /** Whether the transaction that was committed last shall be synced, since the disk is full. */
+  boolean usedReserve() {
+    return free.usedReserve();
   }
 
   /** Undoes everything. */
@@ -249,6 +270,12 @@ final class WriteView extends View {
   // Changes.
 
   private void beginChange() {
+    free.keepReserve();
+    beginFreeing();
+  }
+
+  /** Begins a change that only frees. */
+  private void beginFreeing() {
     checkWhole();
     parkCursors();
     isBroken = true;
@@ -295,7 +322,7 @@ final class WriteView extends View {
 
   /** Removes a table. */
   void drop(TableState state) {
-    beginChange();
+    beginFreeing();
     long id = state.id;
     ByteTable table = state.table;
     writer.dropAll(state);
@@ -313,7 +340,7 @@ final class WriteView extends View {
 
   /** Removes all entries of a table. */
   void clear(TableState state) {
-    beginChange();
+    beginFreeing();
     writer.dropAll(state);
     state.isChanged = true;
     operations.clear(state.table);
@@ -339,7 +366,7 @@ final class WriteView extends View {
   }
 
   boolean delete(TableState state) {
-    beginChange();
+    beginFreeing();
     boolean had = writer.delete(state, key);
     if (had) {
       state.isChanged = true;

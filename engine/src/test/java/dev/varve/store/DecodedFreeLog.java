@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
 import java.util.TreeMap;
@@ -20,12 +21,20 @@ final class DecodedFreeLog {
     boolean isNeeded(long state) {
       return Long.compareUnsigned(birth, state) <= 0 && Long.compareUnsigned(state, freed) < 0;
     }
+
+    boolean isNeededByAny(long[] states) {
+      return Arrays.stream(states).anyMatch(this::isNeeded);
+    }
   }
 
   final BitSet free = new BitSet();
   final TreeMap<Integer, Wait> waiting = new TreeMap<>();
   long pageCount;
   long runPages;
+  int sparePage;
+  int sparePages;
+  long spareBirth;
+  long spareFreed;
   long lastTxn;
 
   private final ByteBuffer log;
@@ -53,7 +62,7 @@ final class DecodedFreeLog {
       int kind = (int) (word >>> 60);
       int page = Math.toIntExact(word & 0xFF_FFFF_FFFFL);
       int count = (int) (word >>> 40 & 0xF_FFFF);
-      if ((kind <= 3 || kind == 5 || kind == 7) && count == 0) {
+      if ((kind <= 3 || kind == 5 || kind == 7 || kind == 9) && count == 0) {
         count = Math.toIntExact(log.getLong());
       }
       int end = page + count;
@@ -109,6 +118,15 @@ final class DecodedFreeLog {
             states[i] = log.getLong();
           }
           release(waiting, free, states);
+        }
+        case 9 -> {
+          assertThat(sparePages).isZero();
+          assertThat(lastTxn).isZero();
+          sparePage = page;
+          sparePages = count;
+          spareBirth = log.getLong();
+          spareFreed = log.getLong();
+          assertThat(Long.compareUnsigned(spareBirth, spareFreed)).isNotPositive();
         }
         default -> throw new AssertionError("kind " + kind);
       }

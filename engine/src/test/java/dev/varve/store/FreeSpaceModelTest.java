@@ -54,6 +54,11 @@ class FreeSpaceModelTest {
   private List<Span> spans = new ArrayList<>();
   private long logRun;
 
+  /** The run for the next log, and who reaches it: its page and count are 0 when there is none. */
+  private Span spare = new Span(0, 0, 0, 0);
+
+  private long spareFreed;
+
   /** What the states that are needed reach. */
   private final TreeMap<Long, BitSet> reached = new TreeMap<>(Long::compareUnsigned);
 
@@ -63,6 +68,7 @@ class FreeSpaceModelTest {
   private long commits;
   private long aborts;
   private long newLogs;
+  private long turns;
 
   @ParameterizedTest
   @ValueSource(ints = {12, 16})
@@ -87,11 +93,12 @@ class FreeSpaceModelTest {
     assertThat(commits).isGreaterThan(TURNS / 2);
     assertThat(aborts).isGreaterThan(TURNS / 50);
     assertThat(newLogs).isGreaterThan(TURNS / 100);
+    assertThat(turns).isPositive();
   }
 
   private void reopen() {
     for (Handle handle : handles) {
-      handle.space = new FreeSpace(pages, "file", SHORT_LOG);
+      handle.space = new FreeSpace(pages, "file", SHORT_LOG, 3);
       handle.isAhead = false;
     }
   }
@@ -214,7 +221,7 @@ class FreeSpaceModelTest {
     }
     handle.space.committed();
     commits++;
-    publish(handle, next, now, freed);
+    publish(handle, next, now, freed, states);
   }
 
   /** What became free with a longer file. */
@@ -252,18 +259,39 @@ class FreeSpaceModelTest {
     freed.forEach(span -> all.clear((int) span.page, (int) (span.page + span.count)));
     handle.waiting.keySet().forEach(all::clear);
     all.clear((int) meta.logPage(), (int) (meta.logPage() + logRun));
+    all.clear((int) spare.page, (int) (spare.page + spare.count));
     handle.free = all;
   }
 
-  private void publish(Handle handle, Meta next, List<Span> now, List<Span> freed) {
+  private void publish(Handle handle, Meta next, List<Span> now, List<Span> freed, long[] states) {
     grow(handle);
     DecodedFreeLog decoded = new DecodedFreeLog(pages, next);
     List<Span> ended = new ArrayList<>(freed);
     if (next.logPage() != meta.logPage() || next.logBirth() != meta.logBirth()) {
-      takeFrom(handle, next.logPage(), decoded.runPages);
-      if (logRun != 0) {
-        ended.add(new Span(meta.logPage(), logRun, meta.logBirth(), 0));
+      boolean isNeeded = new Wait(spare.birth, spareFreed).isNeededByAny(states);
+      if (spare.count > 0 && next.logPage() == spare.page) {
+        assertThat(isNeeded).isFalse();
+        assertThat(decoded.runPages).isEqualTo(spare.count);
+        handle.free.set((int) spare.page, (int) (spare.page + spare.count));
+        takeFrom(handle, spare.page, spare.count);
+        spare = new Span(meta.logPage(), logRun, meta.logBirth(), 0);
+        turns++;
+      } else {
+        if (logRun != 0) {
+          ended.add(new Span(meta.logPage(), logRun, meta.logBirth(), 0));
+        }
+        if (isNeeded) {
+          ended.add(spare);
+        }
+        Span former = spare;
+        takeFrom(handle, next.logPage(), decoded.runPages);
+        takeFrom(handle, decoded.sparePage, decoded.sparePages);
+        if (!isNeeded) {
+          handle.free.set((int) former.page, (int) (former.page + former.count));
+        }
+        spare = new Span(decoded.sparePage, decoded.sparePages, next.txn(), 0);
       }
+      spareFreed = next.txn();
       logRun = decoded.runPages;
       newLogs++;
     }
@@ -291,13 +319,19 @@ class FreeSpaceModelTest {
     assertEqual(decoded.free, free);
     assertThat(decoded.waiting.equals(waiting)).isTrue();
     assertThat(decoded.lastTxn).isEqualTo(meta.txn());
+    Span decodedSpare = new Span(decoded.sparePage, decoded.sparePages, decoded.spareBirth, 0);
+    assertThat(decodedSpare).isEqualTo(spare);
+    assertThat(decoded.spareFreed).isEqualTo(spareFreed);
+    assertThat(handle.space.sparePage()).isEqualTo(spare.page);
+    assertThat(handle.space.sparePages()).isEqualTo(spare.count);
     assertThat(handle.space.pageCount()).isEqualTo(meta.pageCount());
     check(handle.space, free, waiting);
     BitSet all = (BitSet) free.clone();
     all.or(inUse);
     waiting.keySet().forEach(all::set);
+    all.set((int) spare.page, (int) (spare.page + spare.count));
     assertThat(all.cardinality()).isEqualTo((int) meta.pageCount() - 3);
-    assertThat(free.cardinality() + inUse.cardinality() + waiting.size())
+    assertThat(free.cardinality() + (int) spare.count + inUse.cardinality() + waiting.size())
         .isEqualTo(all.cardinality());
     if (random.nextInt(3) == 0) {
       FreeSpace again = new FreeSpace(pages, "file");

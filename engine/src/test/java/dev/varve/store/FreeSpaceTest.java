@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class FreeSpaceTest {
   private TestPages pages = new TestPages(12);
-  private FreeSpace space = new FreeSpace(pages, "file");
+  private FreeSpace space = new FreeSpace(pages, "file", 64 << 10, 0);
   private final Meta meta = new Meta();
 
   @BeforeEach
@@ -149,7 +150,7 @@ class FreeSpaceTest {
     long grown = space.pageCount();
     space.abort();
     FreeSpace mine = space;
-    space = new FreeSpace(pages, "file");
+    space = new FreeSpace(pages, "file", 64 << 10, 0);
     begin(2);
     space.take(1);
     commit();
@@ -277,10 +278,109 @@ class FreeSpaceTest {
     }
     pages.isFull = true;
     commit();
-    assertThat(meta.logPage()).isEqualTo(log);
+    long spare = meta.logPage();
+    assertThat(spare).as("the spare is too large, but there is no other").isNotEqualTo(log);
+    assertThat(space.sparePage()).isEqualTo(log);
+    assertReadTheSame();
+    // The former log is needed yet by the state of txn 4.
+    begin(4);
+    for (int i = 1; i < 5_000; i += 2) {
+      space.free(taken.get(i), 1, 2, false);
+    }
+    commit();
+    assertThat(meta.logPage()).isEqualTo(spare);
+    begin(4, 5);
+    commit();
+    assertThat(meta.logPage()).isEqualTo(spare);
     assertReadTheSame();
     pages.isFull = false;
-    begin(5);
+    begin(6, 7);
+    commit();
+    assertReadTheSame();
+  }
+
+  @Test
+  void twoRunsTakeTurns() {
+    TreeSet<Long> runs = new TreeSet<>();
+    begin(1);
+    commit();
+    for (int i = 0; i < 20_000; i++) {
+      runs.add(meta.logPage());
+      runs.add(space.sparePage());
+      begin(meta.txn());
+      commit();
+    }
+    assertThat(runs).hasSize(2);
+    assertReadTheSame();
+  }
+
+  /** The reserve is for who only frees, when the disk is full. */
+  @Test
+  void theReserve() {
+    space = new FreeSpace(pages, "file", 64 << 10, 7);
+    begin(1);
+    space.keepReserve();
+    List<Long> taken = new ArrayList<>();
+    taken.add(space.take(1));
+    commit();
+    pages.isFull = true;
+    begin(2);
+    space.keepReserve();
+    while (space.freePages() > 7) {
+      taken.add(space.take(1));
+    }
+    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
+    assertThat(space.usedReserve()).isFalse();
+    commit();
+    begin(3);
+    for (int i = 0; i < 7; i++) {
+      space.take(1);
+    }
+    assertThat(space.usedReserve()).isTrue();
+    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
+    space.abort();
+    pages.isFull = false;
+    begin(3);
+    space.take(1);
+    assertThat(space.usedReserve()).as("the disk has room").isFalse();
+    assertThat(space.freePages()).isGreaterThanOrEqualTo(7);
+    commit();
+    assertReadTheSame();
+  }
+
+  /** And so is the last eighth of the log. */
+  @Test
+  void theReserveOfTheLog() {
+    begin(1);
+    long a = space.take(1);
+    commit();
+    pages.isFull = true;
+    long log = meta.logPage();
+    boolean full = false;
+    for (int i = 0; !full; i++) {
+      assertThat(i).isLessThan(20_000);
+      begin(3, meta.txn()); // which needs the first log
+      space.keepReserve();
+      try {
+        commit();
+      } catch (FullException e) {
+        meta.txn(meta.txn() - 1);
+        space.abort();
+        full = true;
+      }
+      if (meta.logPage() != log) {
+        log = meta.logPage();
+        assertThat(meta.logBytes()).isLessThan(1000);
+      }
+    }
+    assertThat(meta.logBytes()).isBetween((64L << 10) * 7 / 8 - 200, (64L << 10) * 7 / 8);
+    begin(3, meta.txn());
+    space.free(a, 1, 2, false);
+    commit();
+    assertThat(space.usedReserve()).isTrue();
+    assertThat(meta.logPage()).isEqualTo(log);
+    begin(meta.txn());
+    space.keepReserve();
     commit();
     assertThat(meta.logPage()).isNotEqualTo(log);
     assertReadTheSame();
@@ -290,7 +390,7 @@ class FreeSpaceTest {
   @ValueSource(ints = {12, 16})
   void aLogIsWrittenAnewWhenItIsFull(int pageShift) {
     pages = new TestPages(pageShift);
-    space = new FreeSpace(pages, "file");
+    space = new FreeSpace(pages, "file", 64 << 10, 0);
     int logs = 0;
     ArrayDeque<long[]> inUse = new ArrayDeque<>();
     for (int i = 0; i < 5000; i++) {

@@ -137,6 +137,7 @@ final class StoreChecks {
               .segment(meta.logPage())
               .get(LE_LONG_UNALIGNED, handle.file.offset(meta.logPage()) + FreeLog.CONTENT);
       own(meta.logPage(), base >>> 40 & 0xFFFFF);
+      own(space.sparePage(), space.sparePages());
     }
     assertThat(owned.nextClearBit((int) FreeSpace.FIRST_PAGE)).isEqualTo((int) meta.pageCount());
     assertThat(owned.nextSetBit(0)).isIn((int) FreeSpace.FIRST_PAGE, -1);

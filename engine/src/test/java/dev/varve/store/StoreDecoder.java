@@ -152,7 +152,7 @@ final class StoreDecoder {
       int kind = (int) (word >>> 60);
       long number = word & (1L << 40) - 1;
       long pages = word >>> 40 & (1L << 20) - 1;
-      boolean counted = kind <= 3 || kind == 5 || kind == 7;
+      boolean counted = kind <= 3 || kind == 5 || kind == 7 || kind == 9;
       check(counted || pages == 0, "bits 40 to 59", kind);
       if (counted && pages == 0) {
         pages = in.getLong(at);
@@ -228,6 +228,12 @@ final class StoreDecoder {
                 return true;
               });
           at += 8 * states;
+        }
+        case 9 -> {
+          check(at == start + 72 || at == start + 64, "SPARE is behind BASE", at);
+          check(Long.compareUnsigned(in.getLong(at), in.getLong(at + 8)) <= 0, "birth", at);
+          useRun(from, pages);
+          at += 16;
         }
         default -> check(false, "record", kind);
       }

@@ -14,6 +14,13 @@ import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.StorageFile;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -115,6 +122,79 @@ class StoreFaultTest {
     assertThat(refused).isPositive();
   }
 
+  /**
+   * Whoever meets a full disk can delete everything, one by one, and then put something again, with
+   * no more room than before; also after a kill and after power loss.
+   */
+  @Test
+  void deletingFromAFullDisk() {
+    int refused = 0;
+    for (int round = 0; round < (LONG ? 400 : 8); round++) {
+      SplittableRandom random = new SplittableRandom(SEED + round);
+      SimulatedStorage storage = StoreLife.machine(SEED);
+      storage.mappingReserve(8 << 20);
+      Store store = StoreLife.open(storage);
+      store.write(t -> store.table("t").put(t, new byte[2], new byte[100]));
+      storage.capacity(used(storage) + random.nextInt(1_500_000));
+      TreeMap<Integer, Integer> sizes = new TreeMap<>(Map.of(0, 100));
+      ByteTable table = store.table("t");
+      for (int full = 0; full < (round % 2 == 0 ? 2 : 60); ) {
+        int key = random.nextInt(round % 3 == 0 ? 60_000 : 2000);
+        int size = random.nextInt(10) == 0 ? random.nextInt(20_000) : random.nextInt(1500);
+        try {
+          store.write(t -> table.put(t, key(key), new byte[size]));
+          sizes.put(key, size);
+        } catch (FullException e) {
+          full++;
+        }
+      }
+      refused++;
+      overwriteUntilFull(store, sizes);
+      List<Integer> order = new ArrayList<>(sizes.keySet());
+      if (round % 4 < 2) {
+        Collections.shuffle(order, new Random(round));
+      }
+      for (int i = 0; i < order.size(); i++) {
+        int key = order.get(i);
+        store.write(t -> assertThat(table.delete(t, key(key))).isTrue());
+        if (i % (order.size() / 3 + 1) == 1) {
+          long content = StoreChecks.digest(store);
+          StoreChecks.checkPages(store);
+          same(storage.killed(), content);
+        }
+      }
+      StoreChecks.checkPages(store);
+      store.sync();
+      store.write(t -> table.put(t, key(1), new byte[20_000]));
+      assertThat(store.check().findings()).isEmpty();
+      long content = StoreChecks.digest(store);
+      store.close();
+      same(storage, content);
+    }
+    assertThat(refused).isPositive();
+  }
+
+  /** Overwrites values of the same size, which takes as many pages as deleting does. */
+  private static void overwriteUntilFull(Store store, TreeMap<Integer, Integer> sizes) {
+    int full = 0;
+    for (Map.Entry<Integer, Integer> entry : sizes.entrySet()) {
+      try {
+        byte[] value = new byte[entry.getValue()];
+        store.write(t -> store.table("t").put(t, key(entry.getKey()), value));
+      } catch (FullException e) {
+        full++;
+      }
+      if (full == 5) {
+        break;
+      }
+    }
+    assertThat(full).isPositive();
+  }
+
+  private static byte[] key(int key) {
+    return new byte[] {(byte) (key >> 8), (byte) key};
+  }
+
   private static long used(SimulatedStorage storage) {
     long used = 0;
     for (Path file : storage.list(StoreLife.DIR)) {
@@ -143,9 +223,7 @@ class StoreFaultTest {
         refused++;
         assertThat(StoreChecks.digest(store)).isEqualTo(before);
         StoreChecks.checkPages(store);
-        if (!delete(store, i)) {
-          assertThat(StoreChecks.digest(store)).isEqualTo(before);
-        }
+        delete(store, i);
       }
       if (i == 40) {
         same(storage.killed(), StoreChecks.digest(store));
@@ -160,18 +238,13 @@ class StoreFaultTest {
     return refused;
   }
 
-  /** Deletes something, if there is room for that. */
-  private static boolean delete(Store store, int i) {
-    try {
-      store.write(
-          t -> {
-            store.table("t").delete(t, new byte[] {(byte) (i - 1), 1});
-            store.table("t").delete(t, new byte[] {(byte) (i - 2), 1});
-          });
-      return true;
-    } catch (FullException e) {
-      return false;
-    }
+  /** Deletes something; there is always room for that. */
+  private static void delete(Store store, int i) {
+    store.write(
+        t -> {
+          store.table("t").delete(t, new byte[] {(byte) (i - 1), 1});
+          store.table("t").delete(t, new byte[] {(byte) (i - 2), 1});
+        });
   }
 
   private static void same(SimulatedStorage left, long content) {

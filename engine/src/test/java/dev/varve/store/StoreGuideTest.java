@@ -59,6 +59,20 @@ class StoreGuideTest {
   }
 
   @Test
+  void readers() {
+    StoreOptions impatient = StoreOptions.DEFAULT.withReaderLimit(Duration.ofMinutes(5));
+    try (Store store = Store.open(path, impatient);
+        ReadTransaction tx = store.beginRead()) {
+      for (StoreReader reader : store.readers()) {
+        boolean isMine = reader.snapshot() == tx.snapshot();
+        seen.add(isMine + ", " + reader.commitsBehind() + " commits behind, " + reader.held());
+      }
+      seen.add("open in " + store.processes().size() + " process");
+    }
+    assertThat(seen).containsExactly("true, 0 commits behind, PT0S", "open in 1 process");
+  }
+
+  @Test
   void bytes() {
     long sum = 0;
     try (Store store = Store.open(path);

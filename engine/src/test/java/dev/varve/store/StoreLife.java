@@ -241,7 +241,7 @@ final class StoreLife {
    * it, closes and opens again.
    */
   void check(SimulatedStorage left, int least) {
-    left.mappingReserve(1 << 18);
+    left.mappingReserve(1 << 19);
     long found;
     int count;
     try (Store again = open(left)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
+import dev.varve.codec.KeyCodecs;
+import dev.varve.codec.ValueCodecs;
 import dev.varve.file.Durability;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -36,6 +38,7 @@ final class StoreProcess {
       switch (arguments[0]) {
         case "read" -> process.read();
         case "hold" -> process.hold();
+        case "haste" -> process.haste();
         default -> process.write(Integer.parseInt(arguments[0]));
       }
     } catch (Throwable e) {
@@ -96,6 +99,29 @@ final class StoreProcess {
         say("closing");
       }
     }
+  }
+
+  /** Commits without rest until told to end, and says that it has begun. */
+  private void haste() throws IOException {
+    try (Store store = Store.open(path, StoreOptions.DEFAULT.withTimeout(TIMEOUT))) {
+      say("opening");
+      while (System.in.available() == 0) {
+        haste(store, 1);
+      }
+    }
+    say("closing");
+  }
+
+  /** Commits once, and counts that under a number; returns how many there are now. */
+  static long haste(Store store, int number) {
+    Table<Long, Long> counts = store.table("haste", KeyCodecs.int64(), ValueCodecs.int64());
+    return store.compute(
+        tx -> {
+          Long count = counts.get(tx, (long) number);
+          long next = count == null ? 1 : count + 1;
+          counts.put(tx, (long) number, next);
+          return next;
+        });
   }
 
   private void hold() throws IOException {

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.varve.BusyException;
 import dev.varve.ConflictException;
 import dev.varve.PoisonedException;
+import dev.varve.codec.KeyCodecs;
+import dev.varve.codec.ValueCodecs;
 import dev.varve.file.Durability;
 import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
@@ -20,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.ToLongFunction;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -87,6 +90,56 @@ class StoreProcessesTest {
         loader.loadClass(Elsewhere.class.getName()).getDeclaredConstructor(Path.class);
     constructor.setAccessible(true);
     return (ToLongFunction<String>) constructor.newInstance(path);
+  }
+
+  /** Two handles, or processes, that commit without rest each get their share of the turns. */
+  @Test
+  void turnsAreSharedAmongHandles() throws Exception {
+    try (Store store = Store.open(path, OPTIONS);
+        Store other = Store.open(path, OPTIONS)) {
+      AtomicBoolean ended = new AtomicBoolean();
+      Thread thread =
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    while (!ended.get()) {
+                      StoreProcess.haste(other, 1);
+                    }
+                  });
+      assertShared(store);
+      ended.set(true);
+      thread.join();
+    }
+  }
+
+  @Test
+  void turnsAreSharedAmongProcesses() throws Exception {
+    try (Store store = Store.open(path, OPTIONS);
+        StoreChild child = new StoreChild("haste", path, 1)) {
+      child.awaitTurns(1);
+      assertShared(store);
+      child.tell();
+      child.awaitTurns(2);
+    }
+  }
+
+  /** Commits without rest, as number 2, while number 1 does. */
+  private static void assertShared(Store store) {
+    Table<Long, Long> counts = store.table("haste", KeyCodecs.int64(), ValueCodecs.int64());
+    while (store.<Long>read(tx -> counts.get(tx, 1L)) == null) {
+      Thread.onSpinWait();
+    }
+    long before = store.<Long>read(tx -> counts.get(tx, 1L));
+    long mine = 0;
+    long others = 0;
+    while (mine < 4_000 || others < 4_000) {
+      mine = StoreProcess.haste(store, 2);
+      others = store.<Long>read(tx -> counts.get(tx, 1L)) - before;
+      assertThat(Math.max(mine, others))
+          .as("%s and %s turns", mine, others)
+          .isLessThan(4_000 + 20 * Math.min(mine, others));
+    }
+    assertThat(store.check().findings()).isEmpty();
   }
 
   @Test

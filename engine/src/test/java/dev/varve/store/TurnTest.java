@@ -184,6 +184,81 @@ class TurnTest {
     assertThat(order).containsExactly(0, 1, 2, 3, 4, 5, 6, 7);
   }
 
+  // Turns among handles.
+
+  private void putFirstInLine(Handle handle) {
+    assertThat(handle.shared.firstInLine(SharedState.WRITER, 0, handle.slots.owner())).isTrue();
+  }
+
+  private void turn(Handle handle) {
+    handle.writer.take(LONG);
+    handle.writer.release();
+  }
+
+  @Test
+  void whoWaitsIsFirstInLineUntilItHasTheTurn() throws Exception {
+    b.writer.take(Duration.ZERO);
+    CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> a.writer.take(LONG));
+    while (a.shared.firstInLine(SharedState.WRITER) != a.slots.owner()) {
+      Thread.onSpinWait();
+    }
+    b.writer.release();
+    waiting.get();
+    assertThat(a.shared.firstInLine(SharedState.WRITER)).isZero();
+    assertThatThrownBy(() -> b.writer.take(Duration.ZERO)).isInstanceOf(BusyException.class);
+    CompletableFuture<Void> late = CompletableFuture.runAsync(() -> b.writer.take(LONG));
+    while (a.shared.firstInLine(SharedState.WRITER) != b.slots.owner()) {
+      Thread.onSpinWait();
+    }
+    storage.advance(LONG.plusSeconds(1));
+    assertThatThrownBy(late::get).hasCauseInstanceOf(BusyException.class);
+    assertThat(a.shared.firstInLine(SharedState.WRITER)).isZero();
+  }
+
+  @Test
+  void whoIsFirstInLineGoesFirstAfterAWhile() throws Exception {
+    putFirstInLine(b);
+    for (int i = 0; i < 256; i++) {
+      turn(a);
+    }
+    CompletableFuture<Void> waiting = CompletableFuture.runAsync(() -> a.writer.take(LONG));
+    b.writer.take(LONG);
+    assertThat(waiting).isNotDone();
+    assertThat(b.shared.firstInLine(SharedState.WRITER)).isNotEqualTo(b.slots.owner());
+    b.writer.release();
+    waiting.get();
+    a.writer.release();
+    assertThat(a.shared.firstInLine(SharedState.WRITER)).isZero();
+
+    putFirstInLine(b);
+    turn(a);
+    storage.advance(Duration.ofMillis(1)); // the time is over before the 256 turns are
+    waiting = CompletableFuture.runAsync(() -> a.writer.take(LONG));
+    b.writer.take(LONG);
+    assertThat(waiting).isNotDone();
+    b.writer.release();
+    waiting.get();
+  }
+
+  @Test
+  void whoIsFirstInLineAndStoppedDelaysOthersOnce() {
+    putFirstInLine(b);
+    for (int i = 0; i < 1000; i++) {
+      turn(a);
+    }
+    assertThat(a.shared.firstInLine(SharedState.WRITER)).isZero();
+  }
+
+  @Test
+  void whoCannotWaitDoesNotGiveWay() {
+    putFirstInLine(b);
+    for (int i = 0; i < 1000; i++) {
+      a.writer.take(Duration.ZERO);
+      a.writer.release();
+    }
+    assertThat(a.shared.firstInLine(SharedState.WRITER)).isEqualTo(b.slots.owner());
+  }
+
   /** Nothing is lost where each adds by reading and writing, under the turn. */
   @Test
   void oneHasItAtATime(@TempDir Path dir) throws Exception {
