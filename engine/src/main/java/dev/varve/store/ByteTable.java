@@ -104,7 +104,7 @@ public final class ByteTable {
     return (int) bytes;
   }
 
-  private static void checkValue(long bytes) {
+  static void checkValue(long bytes) {
     if (bytes < 0 || bytes > MAX_VALUE_BYTES) {
       throw new IllegalArgumentException(
           "a value has 0 to " + MAX_VALUE_BYTES + " bytes, not " + bytes);
@@ -374,6 +374,27 @@ public final class ByteTable {
       put(view, value);
     }
     return equal;
+  }
+
+  /**
+   * Appends entries in the order of their keys, several times as fast as putting them: pages are
+   * filled to their ends, one after the other. All of it or, if an exception is thrown, nothing is
+   * done; the transaction goes on in both cases.
+   *
+   * @param transaction through which to write; the source must not use it
+   * @param source gives the entries
+   * @return how many they were
+   * @throws IllegalArgumentException if a key is not greater than the one before, or the first one
+   *     not greater than the last one of the table; it names both
+   */
+  public long load(WriteTransaction transaction, EntrySource source) {
+    Objects.requireNonNull(source, "source");
+    WriteView view = view(transaction);
+    try {
+      return view.load(this, source);
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
   }
 
   /**

@@ -6,7 +6,9 @@ import dev.varve.codec.ValueCodec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.AbstractMap.SimpleImmutableEntry;
+import java.util.Iterator;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -277,6 +279,40 @@ public final class Table<K, V> {
     } catch (RuntimeException | Error e) {
       throw view.failed(e);
     }
+  }
+
+  /**
+   * Appends entries in the order of their keys, several times as fast as putting them; as {@link
+   * ByteTable#load} does.
+   *
+   * @param transaction through which to write; the iterator must not use it
+   * @param entries the entries, in the order of the encoded keys
+   * @return how many they were
+   * @throws IllegalArgumentException if a key is not greater than the one before, or the first one
+   *     not greater than the last one of the table; it names the bytes of both
+   */
+  public long load(
+      WriteTransaction transaction,
+      Iterator<? extends Map.Entry<? extends K, ? extends V>> entries) {
+    Objects.requireNonNull(entries, "entries");
+    Key key = new Key();
+    MemorySegment[] memory = {MemorySegment.NULL};
+    return bytes.load(
+        transaction,
+        target -> {
+          if (!entries.hasNext()) {
+            return false;
+          }
+          Map.Entry<? extends K, ? extends V> entry = entries.next();
+          encode(entry.getKey(), key);
+          target.key(key.bytes(), 0, key.length());
+          int most = values.maxBytes(entry.getValue());
+          if (memory[0].byteSize() < most) {
+            memory[0] = Arena.ofAuto().allocate(most + (long) most / 2);
+          }
+          target.value(memory[0], 0, values.encode(entry.getValue(), memory[0], 0));
+          return true;
+        });
   }
 
   private MemorySegment encoded(Arena arena, V value) {

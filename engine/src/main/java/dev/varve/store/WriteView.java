@@ -12,6 +12,7 @@ final class WriteView extends View {
   private static final long LOOK_NANOS = 100_000_000;
 
   private final TreeWriter writer;
+  private final TreeLoader loader;
   private final FreeSpace free;
   private final Meta committed = new Meta();
   private final TableState catalog = new TableState();
@@ -32,6 +33,9 @@ final class WriteView extends View {
   /** What ended a change in the middle, if one did: then only a rollback helps. */
   private boolean isBroken;
 
+  /** Whether a source of entries is asked for them, which must not use the transaction. */
+  private boolean isLoading;
+
   /** What is restored when a nested transaction is rolled back. */
   private record Savepoint(
       int number,
@@ -44,6 +48,7 @@ final class WriteView extends View {
   WriteView(Handle handle, FreeSpace free) {
     super(handle, new TreeWriter(handle.file, handle.verifier, free));
     this.writer = (TreeWriter) tree;
+    this.loader = new TreeLoader(writer);
     this.free = free;
   }
 
@@ -71,6 +76,7 @@ final class WriteView extends View {
     lastSavepoint = 0;
     isChanged = false;
     isBroken = false;
+    isLoading = false;
     isActive = true;
     writer.begin(txn, 0);
   }
@@ -208,10 +214,20 @@ final class WriteView extends View {
 
   /** Throws if a change ended in the middle: then only a rollback helps. */
   void checkWhole() {
+    checkNotLoading();
     if (isBroken) {
       throw new IllegalStateException(
           "a change of this transaction ended in an exception; roll the transaction back, or the"
               + " nested one that it was made in");
+    }
+  }
+
+  /** Throws if a source of entries is at work. */
+  void checkNotLoading() {
+    if (isLoading) {
+      throw new IllegalStateException(
+          "a source of entries used the transaction that loads them; let it read through a"
+              + " transaction of its own");
     }
   }
 
@@ -313,6 +329,59 @@ final class WriteView extends View {
   /** Says that the value of a put was written. */
   void putDone() {
     endChange();
+  }
+
+  /**
+   * Appends entries to a table, all or none.
+   *
+   * @return how many they were
+   */
+  long load(ByteTable table, EntrySource source) {
+    push();
+    long count;
+    try {
+      count = loadAll(tableForWriting(table), source);
+    } catch (Throwable e) {
+      rollback();
+      throw e;
+    }
+    release();
+    return count;
+  }
+
+  private long loadAll(TableState state, EntrySource source) {
+    EntrySource.Entry entry = new EntrySource.Entry();
+    beginChange();
+    long count = 0;
+    for (; next(source, entry); count++) {
+      if (count == 0) {
+        loader.begin(state);
+      }
+      loader.add(state, entry, count);
+    }
+    if (count > 0) {
+      loader.end();
+      state.isChanged = true;
+    }
+    endChange();
+    return count;
+  }
+
+  private boolean next(EntrySource source, EntrySource.Entry entry) {
+    entry.clear();
+    isLoading = true;
+    boolean more;
+    try {
+      more = source.next(entry);
+    } finally {
+      isLoading = false;
+    }
+    if (more && !entry.isSet()) {
+      throw new IllegalArgumentException(
+          "a source of entries to be loaded must set key and value of each; set both, or return"
+              + " false");
+    }
+    return more;
   }
 
   boolean delete(TableState state) {

@@ -104,6 +104,27 @@ class StoreAllocationTest {
     }
   }
 
+  @Test
+  void loading() {
+    try (WriteTransaction tx = store.beginWrite()) {
+      ByteTable loaded = store.table("loaded");
+      long[] numbers = {0, 0};
+      EntrySource source =
+          entry -> {
+            key.set(ValueLayout.JAVA_LONG_UNALIGNED, 0, Long.reverseBytes(numbers[0]++));
+            entry.key(key, 0, 8);
+            entry.value(value, 0, 100);
+            return numbers[0] < numbers[1];
+          };
+      long least = Long.MAX_VALUE;
+      for (int round = 0; round < 8; round++) { // a load takes a little, and its entries nothing
+        numbers[1] += ENTRIES;
+        least = Math.min(least, AllocationMeter.bytes(() -> loaded.load(tx, source)));
+      }
+      assertThat(least / ENTRIES).isZero();
+    }
+  }
+
   private static void assertFound(boolean good) {
     if (!good) {
       throw new AssertionError("another result");

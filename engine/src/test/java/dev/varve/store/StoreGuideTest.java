@@ -13,6 +13,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,6 +59,16 @@ class StoreGuideTest {
             "last: paris=2",
             "before oslo: berlin=3",
             "3 cities in [visits]");
+  }
+
+  @Test
+  void loading() {
+    SortedMap<String, Long> sorted = new TreeMap<>(Map.of("oslo", 1L, "berlin", 3L));
+    try (Store store = Store.open(path)) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> visits.load(tx, sorted.entrySet().iterator()));
+      assertThat(store.<Long>read(visits::count)).isEqualTo(2);
+    }
   }
 
   @Test

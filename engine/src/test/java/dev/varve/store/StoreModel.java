@@ -2,6 +2,7 @@
 package dev.varve.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.file.Durability;
 import java.lang.foreign.MemorySegment;
@@ -323,7 +324,8 @@ final class StoreModel {
     byte[] key = key(tables.entries(name));
     MemorySegment k = MemorySegment.ofArray(key);
     TreeMap<byte[], byte[]> entries = tables.entries(name);
-    switch (random.nextInt(20)) {
+    switch (random.nextInt(22)) {
+      case 13, 14 -> load(table, tx, tables, name);
       case 0 -> {
         assertThat(table.create(tx)).isEqualTo(!tables.containsKey(name));
         tables.created(name);
@@ -383,6 +385,48 @@ final class StoreModel {
         boolean had = tables.created(name).put(key, value) != null;
         assertThat(table.put(tx, key, value)).isEqualTo(had);
       }
+    }
+  }
+
+  /** Loads entries behind the last one; or some that are not, which changes nothing. */
+  private void load(ByteTable table, WriteTransaction tx, Tables tables, String name) {
+    TreeMap<byte[], byte[]> more = new TreeMap<>(Arrays::compareUnsigned);
+    byte[] last = tables.entries(name).isEmpty() ? null : tables.entries(name).lastKey();
+    byte[] base = last == null || last.length > 3000 ? new byte[] {(byte) 0xFF} : last;
+    for (int i = random.nextInt(random.nextInt(4) == 0 ? 600 : 60); i > 0; i--) {
+      byte[] key = key(tables.entries(name));
+      if (key.length < 60_000 && random.nextInt(4) > 0) { // else any, which may be before the last
+        byte[] behind = Arrays.copyOf(base, base.length + key.length + 1);
+        System.arraycopy(key, 0, behind, base.length + 1, key.length);
+        key = behind;
+      }
+      if (last == null || Arrays.compareUnsigned(key, last) > 0) {
+        more.put(key, value(key));
+      }
+    }
+    List<Map.Entry<byte[], byte[]>> list = new ArrayList<>(more.entrySet());
+    boolean fails = !list.isEmpty() && random.nextInt(4) == 0;
+    if (fails) {
+      list.add(list.get(random.nextInt(list.size())));
+    }
+    int[] next = {0};
+    EntrySource source =
+        entry -> {
+          if (next[0] == list.size()) {
+            return false;
+          }
+          Map.Entry<byte[], byte[]> from = list.get(next[0]++);
+          entry.key(MemorySegment.ofArray(from.getKey()), 0, from.getKey().length);
+          entry.value(MemorySegment.ofArray(from.getValue()), 0, from.getValue().length);
+          return true;
+        };
+    if (fails) {
+      assertThatThrownBy(() -> table.load(tx, source))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("key " + (list.size() - 1) + " to be loaded");
+    } else {
+      assertThat(table.load(tx, source)).isEqualTo(list.size());
+      tables.created(name).putAll(more);
     }
   }
 
