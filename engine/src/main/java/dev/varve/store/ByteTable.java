@@ -231,6 +231,63 @@ public final class ByteTable {
   }
 
   /**
+   * Counts the entries of a range, in time in proportion to the leaves that they are in. Allocates
+   * a little on the heap, of whatever size the range is.
+   *
+   * @param transaction through which to read
+   * @param from the first key of the range, all of a segment; or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return the number
+   */
+  public long count(
+      Transaction transaction, @Nullable MemorySegment from, @Nullable MemorySegment to) {
+    View view = view(transaction);
+    Key end = setRange(view, from, to);
+    return count(view, end);
+  }
+
+  long count(View view, @Nullable Key end) {
+    try {
+      long count = view.count(view.table(this), end);
+      view.done();
+      return count;
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  private static @Nullable Key setRange(
+      View view, @Nullable MemorySegment from, @Nullable MemorySegment to) {
+    setKey(view, from == null ? MemorySegment.NULL : from);
+    if (to == null) {
+      return null;
+    }
+    Key end = new Key();
+    end.set(to, 0, checkKey(to.byteSize()));
+    return end;
+  }
+
+  /**
+   * Returns where the range of all keys with a prefix ends: the least key that is greater than all
+   * of them. The range begins with the prefix itself.
+   *
+   * @param prefix all of a segment
+   * @return a new heap segment, or null if the range has no end
+   */
+  public static @Nullable MemorySegment prefixEnd(MemorySegment prefix) {
+    long bytes = checkKey(prefix.byteSize());
+    while (bytes > 0 && prefix.get(BYTE, bytes - 1) == (byte) 0xFF) {
+      bytes--;
+    }
+    if (bytes == 0) {
+      return null;
+    }
+    byte[] end = prefix.asSlice(0, bytes).toArray(BYTE);
+    end[end.length - 1]++;
+    return MemorySegment.ofArray(end);
+  }
+
+  /**
    * Returns how many bytes the keys and values of the table have together, in constant time.
    *
    * @param transaction through which to read
@@ -428,6 +485,30 @@ public final class ByteTable {
    */
   public boolean delete(WriteTransaction transaction, byte[] key) {
     return delete(transaction, MemorySegment.ofArray(key));
+  }
+
+  /**
+   * Removes the entries of a range. Allocates a little on the heap, of whatever size the range is.
+   *
+   * @param transaction through which to write
+   * @param from the first key of the range, all of a segment; or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return how many they were
+   */
+  public long deleteRange(
+      WriteTransaction transaction, @Nullable MemorySegment from, @Nullable MemorySegment to) {
+    WriteView view = view(transaction);
+    Key end = setRange(view, from, to);
+    return deleteRange(view, end);
+  }
+
+  long deleteRange(WriteView view, @Nullable Key end) {
+    try {
+      TableState state = view.table(this);
+      return state == null ? 0 : view.deleteRange(state, end);
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
   }
 
   /**

@@ -101,6 +101,33 @@ public final class Table<K, V> {
   }
 
   /**
+   * Counts the entries of a range, in time in proportion to the leaves that they are in.
+   *
+   * @param transaction through which to read
+   * @param from the first key of the range, or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return the number
+   */
+  public long count(Transaction transaction, @Nullable K from, @Nullable K to) {
+    View view = bytes.view(transaction);
+    Key end = range(view, from, to);
+    return bytes.count(view, end);
+  }
+
+  private @Nullable Key range(View view, @Nullable K from, @Nullable K to) {
+    Key end = to == null ? null : new Key();
+    if (to != null && end != null) {
+      encode(to, end);
+    }
+    if (from == null) {
+      view.key.length(0);
+    } else {
+      encode(from, view.key);
+    }
+    return end;
+  }
+
+  /**
    * Returns the first entry.
    *
    * @param transaction through which to read
@@ -329,6 +356,20 @@ public final class Table<K, V> {
    */
   public boolean delete(WriteTransaction transaction, K key) {
     return bytes.delete((WriteView) view(transaction, key));
+  }
+
+  /**
+   * Removes the entries of a range.
+   *
+   * @param transaction through which to write
+   * @param from the first key of the range, or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return how many they were
+   */
+  public long deleteRange(WriteTransaction transaction, @Nullable K from, @Nullable K to) {
+    WriteView view = (WriteView) bytes.view(transaction);
+    Key end = range(view, from, to);
+    return bytes.deleteRange(view, end);
   }
 
   /**

@@ -5,6 +5,7 @@ import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The view of the writer: the last commit, and what the transaction has changed. */
 final class WriteView extends View {
@@ -382,6 +383,21 @@ final class WriteView extends View {
               + " false");
     }
     return more;
+  }
+
+  /** Removes the entries from {@link #key} on, up to an end that stays, null for none. */
+  long deleteRange(TableState state, @Nullable Key end) {
+    TreeCursor cursor = new TreeCursor(tree);
+    long count = 0;
+    while (cursor.ceiling(state.root, state.birth, key, true)) {
+      tree.loadKey(cursor.segment(), cursor.offset(), cursor.index(), key);
+      if (end != null && key.compareTo(end) >= 0) {
+        break;
+      }
+      delete(state);
+      count++;
+    }
+    return count;
   }
 
   boolean delete(TableState state) {
