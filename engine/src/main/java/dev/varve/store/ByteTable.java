@@ -320,6 +320,25 @@ public final class ByteTable {
   }
 
   /**
+   * Returns a view of a value where it lies, without a copy. It is an object of its own.
+   *
+   * @param transaction through which to read
+   * @param key all of a segment
+   * @return the view, or null if there is no entry
+   */
+  public @Nullable ValueView view(Transaction transaction, MemorySegment key) {
+    View view = view(transaction);
+    setKey(view, key);
+    try {
+      ValueView value = view.find(view.table(this)) ? new ValueView(transaction, view) : null;
+      view.done();
+      return value;
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  /**
    * Opens a cursor, which is at no entry yet. It is an object of its own, with some hundred bytes.
    *
    * @param transaction through which to read
@@ -368,6 +387,29 @@ public final class ByteTable {
    */
   public boolean put(WriteTransaction transaction, byte[] key, byte[] value) {
     return put(transaction, MemorySegment.ofArray(key), MemorySegment.ofArray(value));
+  }
+
+  /**
+   * Puts an entry whose value is written afterwards, where it lies. It is zeros before.
+   *
+   * @param transaction through which to write
+   * @param key all of a segment
+   * @param valueBytes how many the value has, 0 to 2^40
+   * @return the value, an object of its own, to be written until the transaction changes anything
+   *     else
+   */
+  public ReservedValue reserve(WriteTransaction transaction, MemorySegment key, long valueBytes) {
+    WriteView view = view(transaction);
+    setKey(view, key);
+    checkValue(valueBytes);
+    try {
+      view.put(view.tableForWriting(this), valueBytes);
+      view.valueSegment.asSlice(view.valueOffset, valueBytes).fill((byte) 0);
+      view.putDone();
+      return new ReservedValue(transaction, view);
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
   }
 
   /**

@@ -37,6 +37,9 @@ abstract class View {
 
   private MemorySegment readOnlyOf = MemorySegment.NULL;
 
+  /** Goes up with each change, after which values may be elsewhere; 0 where only is read. */
+  long changes;
+
   View(Handle handle, Tree tree) {
     this.handle = handle;
     this.tree = tree;

@@ -193,6 +193,7 @@ final class WriteView extends View {
   /** Ends a nested transaction and undoes what it did. */
   void rollback() {
     parkCursors();
+    changes++;
     Savepoint savepoint = pop();
     free.rollback(savepoint.mark);
     meta.copyFrom(savepoint.meta);
@@ -250,6 +251,7 @@ final class WriteView extends View {
   private void beginChange() {
     checkWhole();
     parkCursors();
+    changes++;
     isBroken = true;
   }
 

@@ -125,6 +125,20 @@ class StoreAllocationTest {
     }
   }
 
+  @Test
+  void viewsAndReservedValues() {
+    try (WriteTransaction tx = store.beginWrite();
+        Cursor cursor = table.cursor(tx)) {
+      ReservedValue reserved = table.reserve(tx, any(), 100);
+      assertNone(() -> reserved.setLong(8, 7));
+      assertNone(() -> reserved.write(0, value, 0, 100));
+      ValueView view = table.view(tx, key);
+      assertNone(() -> assertFound(view != null && view.getLong(8) == 0));
+      assertNone(() -> view.copy(0, value, 0, 100));
+      assertNone(() -> assertFound(cursor.ceiling(any()) && cursor.hasPrefix(key)));
+    }
+  }
+
   private static void assertFound(boolean good) {
     if (!good) {
       throw new AssertionError("another result");

@@ -9,6 +9,7 @@ import dev.varve.file.Durability;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -69,6 +70,54 @@ class StoreGuideTest {
       store.write(tx -> visits.load(tx, sorted.entrySet().iterator()));
       assertThat(store.<Long>read(visits::count)).isEqualTo(2);
     }
+  }
+
+  @Test
+  void ranges() {
+    try (Store store = Store.open(path)) {
+      ByteTable table = store.table("bytes");
+      store.write(
+          tx -> {
+            for (String key : List.of("user/1", "user/2", "users")) {
+              table.put(tx, key.getBytes(StandardCharsets.UTF_8), new byte[1]);
+            }
+          });
+      MemorySegment prefix = MemorySegment.ofArray("user/".getBytes(StandardCharsets.UTF_8));
+      try (ReadTransaction tx = store.beginRead();
+          Cursor cursor = table.cursor(tx)) {
+        boolean more = cursor.ceiling(prefix);
+        for (; more && cursor.hasPrefix(prefix); more = cursor.next()) {
+          seen.add(new String(cursor.key(), StandardCharsets.UTF_8));
+        }
+      }
+      store.write(
+          tx -> {
+            long removed = table.deleteRange(tx, prefix, ByteTable.prefixEnd(prefix));
+            seen.add(removed + " removed, " + table.count(tx, prefix, null) + " behind them");
+          });
+    }
+    assertThat(seen).containsExactly("user/1", "user/2", "2 removed, 1 behind them");
+  }
+
+  @Test
+  void inPlace() {
+    long sum;
+    try (Store store = Store.open(path);
+        Arena arena = Arena.ofConfined()) {
+      ByteTable table = store.table("bytes");
+      MemorySegment key = arena.allocateFrom("k");
+      store.write(
+          tx -> {
+            ReservedValue value = table.reserve(tx, key, 1 << 20); // zeros
+            value.setLong(0, 42);
+            value.write(8, key, 0, key.byteSize());
+          });
+      try (ReadTransaction tx = store.beginRead()) {
+        ValueView value = table.view(tx, key);
+        sum = value == null ? 0 : value.getLong(0) + value.byteSize();
+      }
+    }
+    assertThat(sum).isEqualTo(42 + (1 << 20));
   }
 
   @Test
