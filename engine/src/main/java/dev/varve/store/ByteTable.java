@@ -104,7 +104,7 @@ public final class ByteTable {
     return (int) bytes;
   }
 
-  private static void checkValue(long bytes) {
+  static void checkValue(long bytes) {
     if (bytes < 0 || bytes > MAX_VALUE_BYTES) {
       throw new IllegalArgumentException(
           "a value has 0 to " + MAX_VALUE_BYTES + " bytes, not " + bytes);
@@ -231,6 +231,63 @@ public final class ByteTable {
   }
 
   /**
+   * Counts the entries of a range, in time in proportion to the leaves that they are in. Allocates
+   * a little on the heap, of whatever size the range is.
+   *
+   * @param transaction through which to read
+   * @param from the first key of the range, all of a segment; or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return the number
+   */
+  public long count(
+      Transaction transaction, @Nullable MemorySegment from, @Nullable MemorySegment to) {
+    View view = view(transaction);
+    Key end = setRange(view, from, to);
+    return count(view, end);
+  }
+
+  long count(View view, @Nullable Key end) {
+    try {
+      long count = view.count(view.table(this), end);
+      view.done();
+      return count;
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  private static @Nullable Key setRange(
+      View view, @Nullable MemorySegment from, @Nullable MemorySegment to) {
+    setKey(view, from == null ? MemorySegment.NULL : from);
+    if (to == null) {
+      return null;
+    }
+    Key end = new Key();
+    end.set(to, 0, checkKey(to.byteSize()));
+    return end;
+  }
+
+  /**
+   * Returns where the range of all keys with a prefix ends: the least key that is greater than all
+   * of them. The range begins with the prefix itself.
+   *
+   * @param prefix all of a segment
+   * @return a new heap segment, or null if the range has no end
+   */
+  public static @Nullable MemorySegment prefixEnd(MemorySegment prefix) {
+    long bytes = checkKey(prefix.byteSize());
+    while (bytes > 0 && prefix.get(BYTE, bytes - 1) == (byte) 0xFF) {
+      bytes--;
+    }
+    if (bytes == 0) {
+      return null;
+    }
+    byte[] end = prefix.asSlice(0, bytes).toArray(BYTE);
+    end[end.length - 1]++;
+    return MemorySegment.ofArray(end);
+  }
+
+  /**
    * Returns how many bytes the keys and values of the table have together, in constant time.
    *
    * @param transaction through which to read
@@ -257,6 +314,25 @@ public final class ByteTable {
       TableState state = view.table(this);
       view.done();
       return state;
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  /**
+   * Returns a view of a value where it lies, without a copy. It is an object of its own.
+   *
+   * @param transaction through which to read
+   * @param key all of a segment
+   * @return the view, or null if there is no entry
+   */
+  public @Nullable ValueView view(Transaction transaction, MemorySegment key) {
+    View view = view(transaction);
+    setKey(view, key);
+    try {
+      ValueView value = view.find(view.table(this)) ? new ValueView(transaction, view) : null;
+      view.done();
+      return value;
     } catch (RuntimeException | Error e) {
       throw view.failed(e);
     }
@@ -311,6 +387,29 @@ public final class ByteTable {
    */
   public boolean put(WriteTransaction transaction, byte[] key, byte[] value) {
     return put(transaction, MemorySegment.ofArray(key), MemorySegment.ofArray(value));
+  }
+
+  /**
+   * Puts an entry whose value is written afterwards, where it lies. It is zeros before.
+   *
+   * @param transaction through which to write
+   * @param key all of a segment
+   * @param valueBytes how many the value has, 0 to 2^40
+   * @return the value, an object of its own, to be written until the transaction changes anything
+   *     else
+   */
+  public ReservedValue reserve(WriteTransaction transaction, MemorySegment key, long valueBytes) {
+    WriteView view = view(transaction);
+    setKey(view, key);
+    checkValue(valueBytes);
+    try {
+      view.put(view.tableForWriting(this), valueBytes);
+      view.valueSegment.asSlice(view.valueOffset, valueBytes).fill((byte) 0);
+      view.reserved();
+      return new ReservedValue(transaction, view);
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
   }
 
   /**
@@ -377,6 +476,27 @@ public final class ByteTable {
   }
 
   /**
+   * Appends entries in the order of their keys, several times as fast as putting them: pages are
+   * filled to their ends, one after the other. All of it or, if an exception is thrown, nothing is
+   * done; the transaction goes on in both cases.
+   *
+   * @param transaction through which to write; the source must not use it
+   * @param source gives the entries
+   * @return how many they were
+   * @throws IllegalArgumentException if a key is not greater than the one before, or the first one
+   *     not greater than the last one of the table; it names both
+   */
+  public long load(WriteTransaction transaction, EntrySource source) {
+    Objects.requireNonNull(source, "source");
+    WriteView view = view(transaction);
+    try {
+      return view.load(this, source);
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  /**
    * Removes an entry.
    *
    * @param transaction through which to write
@@ -407,6 +527,30 @@ public final class ByteTable {
    */
   public boolean delete(WriteTransaction transaction, byte[] key) {
     return delete(transaction, MemorySegment.ofArray(key));
+  }
+
+  /**
+   * Removes the entries of a range. Allocates a little on the heap, of whatever size the range is.
+   *
+   * @param transaction through which to write
+   * @param from the first key of the range, all of a segment; or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return how many they were
+   */
+  public long deleteRange(
+      WriteTransaction transaction, @Nullable MemorySegment from, @Nullable MemorySegment to) {
+    WriteView view = view(transaction);
+    Key end = setRange(view, from, to);
+    return deleteRange(view, end);
+  }
+
+  long deleteRange(WriteView view, @Nullable Key end) {
+    try {
+      TableState state = view.table(this);
+      return state == null ? 0 : view.deleteRange(state, end);
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
   }
 
   /**

@@ -311,6 +311,19 @@ public final class Cursor implements AutoCloseable {
     return bytes;
   }
 
+  /**
+   * Tells whether the key begins with some bytes. So all entries with a prefix are those from
+   * {@link #ceiling} of it on, as long as this says so.
+   *
+   * @param prefix all of a segment
+   * @return whether it does
+   */
+  public boolean hasPrefix(MemorySegment prefix) {
+    Key loaded = loadKey();
+    long bytes = prefix.byteSize();
+    return bytes <= loaded.length() && loaded.common(prefix, 0, (int) bytes) == bytes;
+  }
+
   Key loadKey() {
     View view = atEntry();
     try {

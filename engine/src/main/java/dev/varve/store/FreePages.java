@@ -120,6 +120,14 @@ final class FreePages {
     return stretchEnd(from, Math.max(from, capacity()));
   }
 
+  /**
+   * Returns how many pages from a free one on are free, up to a number and a multiple of 16 MiB.
+   */
+  int stretch(long from, int most) {
+    long chunkEnd = ((from >>> chunkShift) + 1) << chunkShift;
+    return (int) (stretchEnd(from, Math.min(from + most, chunkEnd)) - from);
+  }
+
   /** Returns the first page of the free stretch that ends before a page, or that page. */
   long stretchBefore(long page) {
     return page > 0 && isFree(page - 1) ? stretchStart(page, 0) : page;

@@ -85,6 +85,7 @@ final class FreeSpace {
   private long pageCount;
 
   private long txn;
+  private int takenPages;
 
   /** Whether this txn has only freed, and so may take the reserve. */
   private boolean onlyFrees;
@@ -506,6 +507,32 @@ final class FreeSpace {
     }
     events.taken(page, count);
     return page;
+  }
+
+  /**
+   * Takes pages that follow each other and whose content is one piece of memory, so many as there
+   * are at the lowest place. Makes the file longer if there is none.
+   *
+   * @param most how many at most; {@link #takenPages} says how many they are
+   * @return the first page
+   * @throws FullException as {@link #take}
+   */
+  long takeUpTo(int most) {
+    events.reserve();
+    if (free.count() == 0) {
+      grow(most);
+      events.reserve();
+    }
+    long page = free.nextFree(0);
+    takenPages = free.stretch(page, most);
+    free.remove(page, takenPages);
+    events.taken(page, takenPages);
+    return page;
+  }
+
+  /** Returns how many pages {@link #takeUpTo} took last. */
+  int takenPages() {
+    return takenPages;
   }
 
   private void grow(long count) {

@@ -99,6 +99,11 @@ final class PageFile implements Pages, AutoCloseable {
     }
   }
 
+  /** Writes to the file, from an offset behind the start of a page on. */
+  void write(long page, long offset, MemorySegment bytes) {
+    file.write((page << pageShift) + offset, bytes);
+  }
+
   /** Syncs the file: what was written, and stored through mappings. */
   void sync() {
     file.sync();

@@ -6,7 +6,9 @@ import dev.varve.codec.ValueCodec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.AbstractMap.SimpleImmutableEntry;
+import java.util.Iterator;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -96,6 +98,33 @@ public final class Table<K, V> {
    */
   public long count(Transaction transaction) {
     return bytes.count(transaction);
+  }
+
+  /**
+   * Counts the entries of a range, in time in proportion to the leaves that they are in.
+   *
+   * @param transaction through which to read
+   * @param from the first key of the range, or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return the number
+   */
+  public long count(Transaction transaction, @Nullable K from, @Nullable K to) {
+    View view = bytes.view(transaction);
+    Key end = range(view, from, to);
+    return bytes.count(view, end);
+  }
+
+  private @Nullable Key range(View view, @Nullable K from, @Nullable K to) {
+    Key end = to == null ? null : new Key();
+    if (to != null && end != null) {
+      encode(to, end);
+    }
+    if (from == null) {
+      view.key.length(0);
+    } else {
+      encode(from, view.key);
+    }
+    return end;
   }
 
   /**
@@ -279,6 +308,40 @@ public final class Table<K, V> {
     }
   }
 
+  /**
+   * Appends entries in the order of their keys, several times as fast as putting them; as {@link
+   * ByteTable#load} does.
+   *
+   * @param transaction through which to write; the iterator must not use it
+   * @param entries the entries, in the order of the encoded keys
+   * @return how many they were
+   * @throws IllegalArgumentException if a key is not greater than the one before, or the first one
+   *     not greater than the last one of the table; it names the bytes of both
+   */
+  public long load(
+      WriteTransaction transaction,
+      Iterator<? extends Map.Entry<? extends K, ? extends V>> entries) {
+    Objects.requireNonNull(entries, "entries");
+    Key key = new Key();
+    MemorySegment[] memory = {MemorySegment.NULL};
+    return bytes.load(
+        transaction,
+        target -> {
+          if (!entries.hasNext()) {
+            return false;
+          }
+          Map.Entry<? extends K, ? extends V> entry = entries.next();
+          encode(entry.getKey(), key);
+          target.key(key.bytes(), 0, key.length());
+          int most = values.maxBytes(entry.getValue());
+          if (memory[0].byteSize() < most) {
+            memory[0] = Arena.ofAuto().allocate(most + (long) most / 2);
+          }
+          target.value(memory[0], 0, values.encode(entry.getValue(), memory[0], 0));
+          return true;
+        });
+  }
+
   private MemorySegment encoded(Arena arena, V value) {
     MemorySegment encoded = arena.allocate(Math.max(1, values.maxBytes(value)));
     return encoded.asSlice(0, values.encode(value, encoded, 0));
@@ -293,6 +356,20 @@ public final class Table<K, V> {
    */
   public boolean delete(WriteTransaction transaction, K key) {
     return bytes.delete((WriteView) view(transaction, key));
+  }
+
+  /**
+   * Removes the entries of a range.
+   *
+   * @param transaction through which to write
+   * @param from the first key of the range, or null for the first one there is
+   * @param to the key that the range ends before, or null for no end
+   * @return how many they were
+   */
+  public long deleteRange(WriteTransaction transaction, @Nullable K from, @Nullable K to) {
+    WriteView view = (WriteView) bytes.view(transaction);
+    Key end = range(view, from, to);
+    return bytes.deleteRange(view, end);
   }
 
   /**

@@ -26,7 +26,10 @@ final class TreeWriter extends Tree {
   private final PageFile file;
   private final FreeSpace free;
   private final int maxEntry;
-  private final int maxKeyInNode;
+
+  /** A longer key is in a run, but for so many first bytes of it. */
+  final int maxKeyInNode;
+
   private final MemorySegment scratch;
   private final NodePath path = new NodePath();
   private final Key left = new Key();
@@ -63,6 +66,15 @@ final class TreeWriter extends Tree {
     appending = null;
   }
 
+  long txn() {
+    return txn;
+  }
+
+  /** A page of memory that is of no further use after a call. */
+  MemorySegment scratch() {
+    return scratch;
+  }
+
   MemorySegment valueSegment() {
     return valueSegment;
   }
@@ -82,6 +94,28 @@ final class TreeWriter extends Tree {
     PageMap now = file.map();
     pages = now.isMissing(page, count) ? now.mapping(page, count) : now;
     return page;
+  }
+
+  /** Takes up to so many pages that follow each other; {@link #takenPages} says how many. */
+  long takeUpTo(int most) {
+    long page = free.takeUpTo(most);
+    pages = file.map();
+    return page;
+  }
+
+  /** Returns how many pages {@link #takeUpTo} took last. */
+  int takenPages() {
+    return free.takenPages();
+  }
+
+  /** Frees pages of those that were taken last, to which nothing refers. */
+  void giveBack(long page, long count) {
+    free(page, count, txn, true);
+  }
+
+  /** Writes a part of pages that are ours to the file, from an offset behind the first one on. */
+  void write(long page, long offset, MemorySegment bytes) {
+    file.write(page, offset, bytes);
   }
 
   private void freePage(MemorySegment s, long b) {
@@ -107,12 +141,20 @@ final class TreeWriter extends Tree {
 
   /** Takes a run for so many bytes of content and writes its header. Returns its page. */
   private long newRun(int kind, long length) {
-    long page = take(runPages(length));
-    MemorySegment s = pages.segment(page);
-    long b = pages.offset(page);
+    long page = takeRun(length);
+    initRun(pages.segment(page), pages.offset(page), page, kind, length);
+    return page;
+  }
+
+  /** Takes the pages of a run for so many bytes of content. */
+  long takeRun(long length) {
+    return take(runPages(length));
+  }
+
+  /** Writes the header of a run. */
+  void initRun(MemorySegment s, long b, long page, int kind, long length) {
     Node.init(s, b, page, txn, kind, 0, savepoint);
     s.set(LE_LONG, b + Node.CONTENT_LENGTH, length);
-    return page;
   }
 
   // Descent.
@@ -161,6 +203,18 @@ final class TreeWriter extends Tree {
     return at;
   }
 
+  /** Returns the path to the last leaf of a tree that is not empty, all of it ours. */
+  NodePath ownLast(TableState table) {
+    appending = null;
+    pushRoot(path, table.root, table.birth);
+    own(table);
+    while (path.level > 0) {
+      pushChild(path, Node.count(path.segment[path.depth], path.offset[path.depth]) - 1);
+      own(table);
+    }
+    return path;
+  }
+
   /** Whether a key belongs behind the last entry of the leaf that the path still leads to. */
   private boolean isAppended(TableState table, Key key) {
     if (appending != table) {
@@ -180,8 +234,7 @@ final class TreeWriter extends Tree {
   boolean put(TableState table, Key key, long valueBytes) {
     boolean isLong = key.length() > maxKeyInNode;
     int keyBytes = isLong ? maxKeyInNode : key.length();
-    boolean inRun =
-        valueBytes > maxEntry || Node.entryBytes(0, keyBytes, isLong, (int) valueBytes) > maxEntry;
+    boolean inRun = isInRun(keyBytes, isLong, valueBytes);
     long valueRun = inRun ? newRun(Node.VALUE_RUN, valueBytes) : 0;
     int bytes = inRun ? Node.RUN : (int) valueBytes;
     int at;
@@ -230,6 +283,12 @@ final class TreeWriter extends Tree {
     return found;
   }
 
+  /** Whether a value is in a run, of an entry with these parts. */
+  boolean isInRun(int keyBytes, boolean isLong, long valueBytes) {
+    return valueBytes > maxEntry
+        || Node.entryBytes(0, keyBytes, isLong, (int) valueBytes) > maxEntry;
+  }
+
   /** Says where the value of an entry is written, and writes the reference if that is in a run. */
   private void locate(MemorySegment s, long b, long slot, long valueRun, long valueBytes) {
     long at = Node.value(s, b, slot);
@@ -243,25 +302,32 @@ final class TreeWriter extends Tree {
     valueOffset = pages.offset(valueRun) + Node.CONTENT;
   }
 
-  private void writeReference(MemorySegment s, long at, long run, long length) {
-    MemorySegment rs = pages.segment(run);
+  void writeReference(MemorySegment s, long at, long run, long length) {
+    writeReference(s, at, run, Node.birth(pages.segment(run), pages.offset(run)), length);
+  }
+
+  void writeReference(MemorySegment s, long at, long run, long birth, long length) {
     s.set(LE_LONG_UNALIGNED, at, run);
-    s.set(LE_LONG_UNALIGNED, at + 8, Node.birth(rs, pages.offset(run)));
+    s.set(LE_LONG_UNALIGNED, at + 8, birth);
     s.set(LE_LONG_UNALIGNED, at + 16, length);
   }
 
-  private long writeKeyRun(Key key) {
+  long writeKeyRun(Key key) {
     long run = newRun(Node.KEY_RUN, key.length());
     MemorySegment.copy(
         key.bytes(), 0, pages.segment(run), pages.offset(run) + Node.CONTENT, key.length());
     return run;
   }
 
-  private long newNode(int level) {
+  long newNode(int level) {
     long page = take(1);
-    int kind = level == 0 ? Node.LEAF : Node.BRANCH;
-    Node.init(pages.segment(page), pages.offset(page), page, txn, kind, level, savepoint);
+    initNode(pages.segment(page), pages.offset(page), page, level);
     return page;
+  }
+
+  /** Writes the header of a node without entries. */
+  void initNode(MemorySegment s, long b, long page, int level) {
+    Node.init(s, b, page, txn, level == 0 ? Node.LEAF : Node.BRANCH, level, savepoint);
   }
 
   /** Returns the length of the value of an entry. */

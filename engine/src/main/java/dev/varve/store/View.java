@@ -37,6 +37,9 @@ abstract class View {
 
   private MemorySegment readOnlyOf = MemorySegment.NULL;
 
+  /** Goes up with each change, after which values may be elsewhere; 0 where only is read. */
+  long changes;
+
   View(Handle handle, Tree tree) {
     this.handle = handle;
     this.tree = tree;
@@ -195,6 +198,27 @@ abstract class View {
     valueBytes = s.get(LE_LONG_UNALIGNED, at + 16);
     valueSegment = tree.run(s, at, Node.VALUE_RUN, valueBytes);
     valueOffset = tree.pages.offset(s.get(LE_LONG_UNALIGNED, at)) + Node.CONTENT;
+  }
+
+  /** Counts the entries from {@link #key} on, up to an end that is not counted, null for none. */
+  final long count(@Nullable TableState state, @Nullable Key end) {
+    TreeCursor cursor = new TreeCursor(tree);
+    if (state == null || !cursor.ceiling(state.root, state.birth, key, true)) {
+      return 0;
+    }
+    long count = 0;
+    do {
+      MemorySegment s = cursor.segment();
+      long b = cursor.offset();
+      int last = Node.count(s, b) - 1;
+      if (end != null && tree.compare(end, s, b, Node.slot(s, b, last), 0) <= 0) {
+        int at = tree.search(s, b, end);
+        return count + Math.max(0, (at < 0 ? ~at : at) - cursor.index());
+      }
+      count += last + 1 - cursor.index();
+      done(); // what a lost snapshot looks like need not end
+    } while (cursor.nextLeaf());
+    return count;
   }
 
   /** Returns the names of all tables. */

@@ -18,12 +18,14 @@ import org.jspecify.annotations.Nullable;
 public final class WriteTransaction extends Transaction {
   private final @Nullable WriteTransaction outer;
   private final Durability durability;
+  private final WriteView writing;
 
   private WriteTransaction(
       Handle handle, WriteView view, @Nullable WriteTransaction outer, Durability durability) {
     super(handle, view);
     this.outer = outer;
     this.durability = durability;
+    this.writing = view;
   }
 
   static WriteTransaction begin(Handle handle, Durability durability) {
@@ -135,6 +137,7 @@ public final class WriteTransaction extends Transaction {
       return;
     }
     checkOwner();
+    writing.checkNotLoading();
     if (handle.innermost() != this) {
       if (handle.isClosed() && handle.innermost() != null) {
         handle.innermost().close(); // the store was closed: all end

@@ -6,6 +6,7 @@ import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** The view of the writer: the last commit, and what the transaction has changed. */
 final class WriteView extends View {
@@ -13,6 +14,7 @@ final class WriteView extends View {
   private static final long LOOK_NANOS = 100_000_000;
 
   private final TreeWriter writer;
+  private final TreeLoader loader;
   private final FreeSpace free;
   private final Meta committed = new Meta();
   private final TableState catalog = new TableState();
@@ -41,6 +43,9 @@ final class WriteView extends View {
   /** What ended a change in the middle, if one did: then only a rollback helps. */
   private boolean isBroken;
 
+  /** Whether a source of entries is asked for them, which must not use the transaction. */
+  private boolean isLoading;
+
   /** What is restored when a nested transaction is rolled back. */
   private record Savepoint(
       int number,
@@ -54,6 +59,7 @@ final class WriteView extends View {
   WriteView(Handle handle, FreeSpace free) {
     super(handle, new TreeWriter(handle.file, handle.verifier, free));
     this.writer = (TreeWriter) tree;
+    this.loader = new TreeLoader(writer);
     this.free = free;
   }
 
@@ -84,6 +90,7 @@ final class WriteView extends View {
     lastSavepoint = 0;
     isChanged = false;
     isBroken = false;
+    isLoading = false;
     isActive = true;
     writer.begin(txn, 0);
   }
@@ -224,6 +231,7 @@ final class WriteView extends View {
   /** Ends a nested transaction and undoes what it did. */
   void rollback() {
     parkCursors();
+    changes++;
     Savepoint savepoint = pop();
     free.rollback(savepoint.mark);
     operations.rollback(savepoint.operations);
@@ -247,10 +255,20 @@ final class WriteView extends View {
 
   /** Throws if a change ended in the middle: then only a rollback helps. */
   void checkWhole() {
+    checkNotLoading();
     if (isBroken) {
       throw new IllegalStateException(
           "a change of this transaction ended in an exception; roll the transaction back, or the"
               + " nested one that it was made in");
+    }
+  }
+
+  /** Throws if a source of entries is at work. */
+  void checkNotLoading() {
+    if (isLoading) {
+      throw new IllegalStateException(
+          "a source of entries used the transaction that loads them; let it read through a"
+              + " transaction of its own");
     }
   }
 
@@ -278,6 +296,7 @@ final class WriteView extends View {
   private void beginFreeing() {
     checkWhole();
     parkCursors();
+    changes++;
     isBroken = true;
   }
 
@@ -359,10 +378,85 @@ final class WriteView extends View {
     return had;
   }
 
+  /** Says that the value of a put will be written until the next change. */
+  void reserved() {
+    operations.giveUp();
+    endChange();
+  }
+
   /** Says that the value of a put was written. */
   void putDone() {
     operations.value(valueSegment, valueOffset);
     endChange();
+  }
+
+  /**
+   * Appends entries to a table, all or none.
+   *
+   * @return how many they were
+   */
+  long load(ByteTable table, EntrySource source) {
+    push();
+    long count;
+    try {
+      count = loadAll(tableForWriting(table), source);
+    } catch (Throwable e) {
+      rollback();
+      throw e;
+    }
+    release();
+    return count;
+  }
+
+  private long loadAll(TableState state, EntrySource source) {
+    EntrySource.Entry entry = new EntrySource.Entry();
+    beginChange();
+    operations.giveUp();
+    long count = 0;
+    for (; next(source, entry); count++) {
+      if (count == 0) {
+        loader.begin(state);
+      }
+      loader.add(state, entry, count);
+    }
+    if (count > 0) {
+      loader.end();
+      state.isChanged = true;
+    }
+    endChange();
+    return count;
+  }
+
+  private boolean next(EntrySource source, EntrySource.Entry entry) {
+    entry.clear();
+    isLoading = true;
+    boolean more;
+    try {
+      more = source.next(entry);
+    } finally {
+      isLoading = false;
+    }
+    if (more && !entry.isSet()) {
+      throw new IllegalArgumentException(
+          "a source of entries to be loaded must set key and value of each; set both, or return"
+              + " false");
+    }
+    return more;
+  }
+
+  /** Removes the entries from {@link #key} on, up to an end that stays, null for none. */
+  long deleteRange(TableState state, @Nullable Key end) {
+    TreeCursor cursor = new TreeCursor(tree);
+    long count = 0;
+    while (cursor.ceiling(state.root, state.birth, key, true)) {
+      tree.loadKey(cursor.segment(), cursor.offset(), cursor.index(), key);
+      if (end != null && key.compareTo(end) >= 0) {
+        break;
+      }
+      delete(state);
+      count++;
+    }
+    return count;
   }
 
   boolean delete(TableState state) {

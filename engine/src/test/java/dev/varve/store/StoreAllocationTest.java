@@ -104,6 +104,41 @@ class StoreAllocationTest {
     }
   }
 
+  @Test
+  void loading() {
+    try (WriteTransaction tx = store.beginWrite()) {
+      ByteTable loaded = store.table("loaded");
+      long[] numbers = {0, 0};
+      EntrySource source =
+          entry -> {
+            key.set(ValueLayout.JAVA_LONG_UNALIGNED, 0, Long.reverseBytes(numbers[0]++));
+            entry.key(key, 0, 8);
+            entry.value(value, 0, 100);
+            return numbers[0] < numbers[1];
+          };
+      long least = Long.MAX_VALUE;
+      for (int round = 0; round < 8; round++) { // a load takes a little, and its entries nothing
+        numbers[1] += ENTRIES;
+        least = Math.min(least, AllocationMeter.bytes(() -> loaded.load(tx, source)));
+      }
+      assertThat(least / ENTRIES).isZero();
+    }
+  }
+
+  @Test
+  void viewsAndReservedValues() {
+    try (WriteTransaction tx = store.beginWrite();
+        Cursor cursor = table.cursor(tx)) {
+      ReservedValue reserved = table.reserve(tx, any(), 100);
+      assertNone(() -> reserved.setLong(8, 7));
+      assertNone(() -> reserved.write(0, value, 0, 100));
+      ValueView view = table.view(tx, key);
+      assertNone(() -> assertFound(view != null && view.getLong(8) == 0));
+      assertNone(() -> view.copy(0, value, 0, 100));
+      assertNone(() -> assertFound(cursor.ceiling(any()) && cursor.hasPrefix(key)));
+    }
+  }
+
   private static void assertFound(boolean good) {
     if (!good) {
       throw new AssertionError("another result");

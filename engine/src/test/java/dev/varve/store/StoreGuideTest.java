@@ -9,10 +9,14 @@ import dev.varve.file.Durability;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,6 +74,64 @@ class StoreGuideTest {
       seen.add("open in " + store.processes().size() + " process");
     }
     assertThat(seen).containsExactly("true, 0 commits behind, PT0S", "open in 1 process");
+  }
+
+  @Test
+  void loading() {
+    SortedMap<String, Long> sorted = new TreeMap<>(Map.of("oslo", 1L, "berlin", 3L));
+    try (Store store = Store.open(path)) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> visits.load(tx, sorted.entrySet().iterator()));
+      assertThat(store.<Long>read(visits::count)).isEqualTo(2);
+    }
+  }
+
+  @Test
+  void ranges() {
+    try (Store store = Store.open(path)) {
+      ByteTable table = store.table("bytes");
+      store.write(
+          tx -> {
+            for (String key : List.of("user/1", "user/2", "users")) {
+              table.put(tx, key.getBytes(StandardCharsets.UTF_8), new byte[1]);
+            }
+          });
+      MemorySegment prefix = MemorySegment.ofArray("user/".getBytes(StandardCharsets.UTF_8));
+      try (ReadTransaction tx = store.beginRead();
+          Cursor cursor = table.cursor(tx)) {
+        boolean more = cursor.ceiling(prefix);
+        for (; more && cursor.hasPrefix(prefix); more = cursor.next()) {
+          seen.add(new String(cursor.key(), StandardCharsets.UTF_8));
+        }
+      }
+      store.write(
+          tx -> {
+            long removed = table.deleteRange(tx, prefix, ByteTable.prefixEnd(prefix));
+            seen.add(removed + " removed, " + table.count(tx, prefix, null) + " behind them");
+          });
+    }
+    assertThat(seen).containsExactly("user/1", "user/2", "2 removed, 1 behind them");
+  }
+
+  @Test
+  void inPlace() {
+    long sum;
+    try (Store store = Store.open(path);
+        Arena arena = Arena.ofConfined()) {
+      ByteTable table = store.table("bytes");
+      MemorySegment key = arena.allocateFrom("k");
+      store.write(
+          tx -> {
+            ReservedValue value = table.reserve(tx, key, 1 << 20); // zeros
+            value.setLong(0, 42);
+            value.write(8, key, 0, key.byteSize());
+          });
+      try (ReadTransaction tx = store.beginRead()) {
+        ValueView value = table.view(tx, key);
+        sum = value == null ? 0 : value.getLong(0) + value.byteSize();
+      }
+    }
+    assertThat(sum).isEqualTo(42 + (1 << 20));
   }
 
   @Test

@@ -7,6 +7,7 @@ import dev.varve.file.Durability;
 import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.StorageFile;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -190,6 +191,21 @@ final class StoreLife {
     } else if (what == 9 && entries == null) {
       assertThat(store.table(name).create(transaction)).isTrue();
       tables.put(name, new TreeMap<>());
+    } else if (what == 2) {
+      load(transaction, name);
+    } else if (what == 3 && entries != null && entries.size() > 3) {
+      String from = entries.firstKey();
+      String to = entries.higherKey(entries.higherKey(from));
+      long removed = store.table(name).deleteRange(transaction, segment(from), segment(to));
+      assertThat(removed).isEqualTo(2);
+      entries.headMap(to).clear();
+    } else if (what == 4) {
+      byte[] value = new byte[random.nextInt(3000)];
+      String key = key(1);
+      ReservedValue reserved = store.table(name).reserve(transaction, segment(key), value.length);
+      random.nextBytes(value);
+      reserved.write(0, MemorySegment.ofArray(value), 0, value.length);
+      tables.computeIfAbsent(name, n -> new TreeMap<>()).put(key, value);
     } else if (what < 9 && entries != null && !entries.isEmpty()) {
       String key = entries.ceilingKey(key(entries.size()));
       key = key == null ? entries.firstKey() : key;
@@ -202,6 +218,35 @@ final class StoreLife {
       random.nextBytes(value);
       put(transaction, name, key(entries == null ? 1 : entries.size()), value);
     }
+  }
+
+  private static MemorySegment segment(String key) {
+    return MemorySegment.ofArray(StoreChecks.bytes(key));
+  }
+
+  /** Loads a few entries behind the last one, of which some have a run. */
+  private void load(WriteTransaction transaction, String name) {
+    TreeMap<String, byte[]> entries = tables.computeIfAbsent(name, n -> new TreeMap<>());
+    String last = entries.isEmpty() ? "l" : entries.lastKey();
+    int count = 1 + random.nextInt(12);
+    int[] next = {0};
+    store
+        .table(name)
+        .load(
+            transaction,
+            entry -> {
+              byte[] value = new byte[random.nextInt(random.nextInt(6) == 0 ? 9000 : 900)];
+              random.nextBytes(value);
+              String key = last.substring(0, Math.min(last.length(), 200)) + "~" + (char) next[0];
+              key = key.compareTo(last) > 0 ? key : last + (char) next[0];
+              entry.key(segment(key), 0, key.length());
+              entry.value(MemorySegment.ofArray(value), 0, value.length);
+              if (next[0]++ == count) {
+                return false;
+              }
+              entries.put(key, value);
+              return true;
+            });
   }
 
   private String key(int size) {

@@ -2,6 +2,7 @@
 package dev.varve.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.file.Durability;
 import java.lang.foreign.MemorySegment;
@@ -323,7 +324,17 @@ final class StoreModel {
     byte[] key = key(tables.entries(name));
     MemorySegment k = MemorySegment.ofArray(key);
     TreeMap<byte[], byte[]> entries = tables.entries(name);
-    switch (random.nextInt(20)) {
+    switch (random.nextInt(25)) {
+      case 13, 14 -> load(table, tx, tables, name);
+      case 15, 16 -> reserve(table, tx, tables.created(name), key);
+      case 17 -> {
+        byte[] to = key(entries);
+        boolean inOrder = Arrays.compareUnsigned(key, to) < 0 && random.nextInt(4) == 0;
+        var range = inOrder ? entries.subMap(key, to) : entries.subMap(key, key);
+        MemorySegment end = MemorySegment.ofArray(inOrder ? to : key);
+        assertThat(table.deleteRange(tx, k, end)).isEqualTo(range.size());
+        range.clear();
+      }
       case 0 -> {
         assertThat(table.create(tx)).isEqualTo(!tables.containsKey(name));
         tables.created(name);
@@ -383,6 +394,61 @@ final class StoreModel {
         boolean had = tables.created(name).put(key, value) != null;
         assertThat(table.put(tx, key, value)).isEqualTo(had);
       }
+    }
+  }
+
+  /** Reserves a value and writes all of it, or some. */
+  private void reserve(
+      ByteTable table, WriteTransaction tx, TreeMap<byte[], byte[]> entries, byte[] key) {
+    byte[] value = value(key);
+    ReservedValue reserved = table.reserve(tx, MemorySegment.ofArray(key), value.length);
+    int from = random.nextInt(value.length + 1);
+    int to = from + random.nextInt(value.length - from + 1);
+    reserved.write(from, MemorySegment.ofArray(value), from, to - from);
+    Arrays.fill(value, 0, from, (byte) 0);
+    Arrays.fill(value, to, value.length, (byte) 0);
+    entries.put(key, value);
+  }
+
+  /** Loads entries behind the last one; or some that are not, which changes nothing. */
+  private void load(ByteTable table, WriteTransaction tx, Tables tables, String name) {
+    TreeMap<byte[], byte[]> more = new TreeMap<>(Arrays::compareUnsigned);
+    byte[] last = tables.entries(name).isEmpty() ? null : tables.entries(name).lastKey();
+    byte[] base = last == null || last.length > 3000 ? new byte[] {(byte) 0xFF} : last;
+    for (int i = random.nextInt(random.nextInt(4) == 0 ? 600 : 60); i > 0; i--) {
+      byte[] key = key(tables.entries(name));
+      if (key.length < 60_000 && random.nextInt(4) > 0) { // else any, which may be before the last
+        byte[] behind = Arrays.copyOf(base, base.length + key.length + 1);
+        System.arraycopy(key, 0, behind, base.length + 1, key.length);
+        key = behind;
+      }
+      if (last == null || Arrays.compareUnsigned(key, last) > 0) {
+        more.put(key, value(key));
+      }
+    }
+    List<Map.Entry<byte[], byte[]>> list = new ArrayList<>(more.entrySet());
+    boolean fails = !list.isEmpty() && random.nextInt(4) == 0;
+    if (fails) {
+      list.add(list.get(random.nextInt(list.size())));
+    }
+    int[] next = {0};
+    EntrySource source =
+        entry -> {
+          if (next[0] == list.size()) {
+            return false;
+          }
+          Map.Entry<byte[], byte[]> from = list.get(next[0]++);
+          entry.key(MemorySegment.ofArray(from.getKey()), 0, from.getKey().length);
+          entry.value(MemorySegment.ofArray(from.getValue()), 0, from.getValue().length);
+          return true;
+        };
+    if (fails) {
+      assertThatThrownBy(() -> table.load(tx, source))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("key " + (list.size() - 1) + " to be loaded");
+    } else {
+      assertThat(table.load(tx, source)).isEqualTo(list.size());
+      tables.created(name).putAll(more);
     }
   }
 
@@ -485,12 +551,49 @@ final class StoreModel {
       assertThat(table.count(tx)).isEqualTo(entries.size());
       byte[] key = key(entries);
       get(table, tx, key, entries.get(key));
+      range(table, tx, entries, key);
       try (Cursor cursor = table.cursor(tx)) {
         Open open = new Open(name, cursor);
         for (int k = 0; k < 10; k++) {
           move(open, tables);
         }
       }
+    }
+  }
+
+  /** Counts a range and all keys with a prefix, and looks at a value through a view. */
+  private void range(ByteTable table, Transaction tx, TreeMap<byte[], byte[]> entries, byte[] key) {
+    byte[] to = key(entries);
+    boolean inOrder = Arrays.compareUnsigned(key, to) < 0;
+    MemorySegment k = MemorySegment.ofArray(key);
+    MemorySegment end = MemorySegment.ofArray(to);
+    assertThat(table.count(tx, k, end)).isEqualTo(inOrder ? entries.subMap(key, to).size() : 0);
+    assertThat(table.count(tx, null, k)).isEqualTo(entries.headMap(key).size());
+    assertThat(table.count(tx, k, null)).isEqualTo(entries.tailMap(key).size());
+    byte[] prefix = Arrays.copyOf(key, random.nextInt(Math.min(key.length, 6) + 1));
+    MemorySegment p = MemorySegment.ofArray(prefix);
+    long expected =
+        entries.keySet().stream()
+            .filter(e -> e.length >= prefix.length)
+            .filter(e -> Arrays.equals(e, 0, prefix.length, prefix, 0, prefix.length))
+            .count();
+    assertThat(table.count(tx, p, ByteTable.prefixEnd(p))).isEqualTo(expected);
+    long found = 0;
+    try (Cursor cursor = table.cursor(tx)) {
+      for (boolean more = cursor.ceiling(p); more && cursor.hasPrefix(p); more = cursor.next()) {
+        found++;
+      }
+    }
+    assertThat(found).isEqualTo(expected);
+    byte[] value = entries.get(key);
+    ValueView view = table.view(tx, k);
+    assertThat(view != null).isEqualTo(value != null);
+    if (view != null) {
+      byte[] copy = new byte[(int) view.byteSize()];
+      int half = copy.length / 2;
+      view.copy(0, MemorySegment.ofArray(copy), 0, half);
+      view.copy(half, MemorySegment.ofArray(copy), half, copy.length - half);
+      assertThat(Arrays.equals(copy, value)).isTrue();
     }
   }
 
