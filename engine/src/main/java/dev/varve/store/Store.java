@@ -211,6 +211,40 @@ public final class Store implements AutoCloseable {
     return Checker.check(handle, Objects.requireNonNull(progress, "progress"));
   }
 
+  /**
+   * Writes the last commit into a new file, which is a store of its own: the same tables, entries
+   * and number of the last commit, in as few pages as they need. Others read and write meanwhile;
+   * what they replace takes space in this store until the backup is done. What is copied is checked
+   * as far as it has checksums.
+   *
+   * <p>The file gets its name when it is whole and durable. A backup that fails, or is killed,
+   * leaves none of that name; what a killed one leaves, {@code NAME-new}, the next one to that name
+   * removes.
+   *
+   * @param target the file, which must not exist, in a directory that does
+   * @throws dev.varve.ConflictException if there is a file of that name
+   * @throws dev.varve.NotFoundException if its directory is missing
+   * @throws dev.varve.FullException if there is no space for it
+   * @throws dev.varve.StorageException if it cannot be written
+   * @throws dev.varve.CorruptionException if a page is damaged; {@link #check()} tells more
+   * @throws dev.varve.BusyException if there are too many snapshots, in all processes, or another
+   *     backup to that name goes on for longer than the timeout
+   * @throws dev.varve.SnapshotLostException if the snapshot was held for too long
+   */
+  public void backup(Path target) {
+    backup(target, (pages, total) -> {});
+  }
+
+  /**
+   * Writes the last commit into a new file, as {@link #backup(Path)} does.
+   *
+   * @param target the file, which must not exist, in a directory that does
+   * @param progress is told how far it has come
+   */
+  public void backup(Path target, StoreCheck.Progress progress) {
+    Backup.write(handle, target, Objects.requireNonNull(progress, "progress"));
+  }
+
   // Tables.
 
   /**
