@@ -54,6 +54,7 @@ final class Copier {
     progress.at(0, view.meta.pageCount());
     Meta meta = new Meta();
     meta.copyFrom(view.meta);
+    meta.generation(0);
     while (meta.records() > 0) {
       meta.remove(meta.segment.get(LE_LONG_UNALIGNED, Meta.record(0) + Meta.TABLE_ID));
     }

@@ -37,7 +37,7 @@ final class Draft implements AutoCloseable {
   private final Storage storage;
   private final Path path;
   private final StoreHeader header;
-  private final Arena arena = Arena.ofShared();
+  private final Arena arena = Arena.ofAuto();
 
   /** What is to be written from {@link #bufferStart} on. */
   private final MemorySegment buffer = arena.allocate(BUFFER_BYTES, 64);
@@ -255,9 +255,6 @@ final class Draft implements AutoCloseable {
 
   @Override
   public void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
-      file.close();
-    }
+    file.close();
   }
 }

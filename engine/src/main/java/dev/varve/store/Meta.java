@@ -22,7 +22,8 @@ import java.lang.foreign.MemorySegment;
  *   80   8    chain
  *   88   8    number of table records, 0 to 4
  *   96   192  table records of 48: id, root page, birth, entries, bytes, zero
- *   288  24   zero
+ *   288  16   zero
+ *   304  8    generation of the file
  *   312  8    checksum of bytes 0 to 312
  * </pre>
  */
@@ -52,6 +53,7 @@ final class Meta {
   private static final int LOG_CHAIN = 80;
   private static final int RECORDS = 88;
   private static final int RECORD = 96;
+  private static final int GENERATION = 304;
   private static final int CHECKSUM = 312;
 
   /** The bytes of the meta: native, aligned to 8. */
@@ -151,6 +153,15 @@ final class Meta {
   void logEnd(long bytes, long chain) {
     segment.set(LE_LONG, LOG_BYTES, bytes);
     segment.set(LE_LONG, LOG_CHAIN, chain);
+  }
+
+  /** 0, or the txn by which a compaction wrote the file that the state is in. */
+  long generation() {
+    return segment.get(LE_LONG, GENERATION);
+  }
+
+  void generation(long number) {
+    segment.set(LE_LONG, GENERATION, number);
   }
 
   int records() {

@@ -8,19 +8,37 @@ final class ReadView extends View {
   private int cell = -1;
   private long pinned;
 
-  ReadView(Handle handle) {
-    super(handle, new Tree(handle.file.map(), handle.verifier));
+  ReadView(Handle handle, Generation generation) {
+    super(handle, generation, generation.tree());
   }
 
   /** Pins the last commit, or the steady state. */
   void begin(boolean durable) {
+    while (!tryBegin(durable)) {
+      handle.awaitSwitch();
+    }
+  }
+
+  /** Returns false if the file of the state is not at its path any more, and not yet open here. */
+  private boolean tryBegin(boolean durable) {
     cell = durable ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
     pinned = meta.txn();
+    boolean begun = false;
     try {
-      tree.pages = handle.file.map(meta.pageCount());
-    } catch (RuntimeException e) {
-      end();
-      throw e;
+      Generation found = handle.generation(meta);
+      if (found != null) {
+        if (found != generation) {
+          generation = found;
+          tree = found.tree();
+        }
+        tree.pages = found.file.map(meta.pageCount());
+        begun = true;
+      }
+      return begun;
+    } finally {
+      if (!begun) {
+        end();
+      }
     }
   }
 

@@ -245,6 +245,40 @@ public final class Store implements AutoCloseable {
     Backup.write(handle, target, Objects.requireNonNull(progress, "progress"));
   }
 
+  /**
+   * Gives space back: copies the last commit into a new file, without what is free, and puts it in
+   * the place of the file of the store. Others, in this process and in others, read and write
+   * meanwhile; at its end the last changes are brought over while nobody else can write, which is
+   * short. Transactions that are open go on with the old file, whose space is free when the last
+   * handle that has it open has begun another transaction and ended those from before.
+   *
+   * <p>For that time there must be room for both files. A compaction that fails, or is killed,
+   * leaves the store as it was; what a killed one leaves, {@code NAME-new}, the next one removes.
+   *
+   * @throws IllegalStateException if the store was opened for reading only, or this thread has a
+   *     transaction open that writes
+   * @throws dev.varve.FullException if there is no space for the new file
+   * @throws dev.varve.BusyException if the store is being compacted already, or another transaction
+   *     writes, for longer than the timeout
+   * @throws dev.varve.CorruptionException if a page is damaged; {@link #check()} tells more
+   * @throws dev.varve.SnapshotLostException if the snapshot was held for too long
+   * @throws dev.varve.PoisonedException if the store is poisoned
+   * @throws dev.varve.StorageException if the new file cannot be written or get its name
+   * @throws dev.varve.UnavailableException on Windows
+   */
+  public void compact() {
+    compact((pages, total) -> {});
+  }
+
+  /**
+   * Gives space back, as {@link #compact()} does.
+   *
+   * @param progress is told how far it has come
+   */
+  public void compact(StoreCheck.Progress progress) {
+    Compaction.run(handle, Objects.requireNonNull(progress, "progress"));
+  }
+
   // Tables.
 
   /**

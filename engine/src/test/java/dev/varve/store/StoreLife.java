@@ -45,6 +45,10 @@ final class StoreLife {
 
   private Store store;
   boolean isOpen;
+
+  /** Whether the store is compacted at times. */
+  boolean compacts = true;
+
   private int commits;
   private int looks;
   private int checks;
@@ -131,7 +135,16 @@ final class StoreLife {
     step.run();
     if (what == 2 || what == 3) {
       sync();
+    } else if (what == 4 && compacts) {
+      compact();
     }
+  }
+
+  /** What a compaction has copied is durable, whatever it was before. */
+  void compact() {
+    store.compact();
+    durable = acknowledged;
+    step.run();
   }
 
   void commit(WriteTransaction transaction, Durability durability) {
