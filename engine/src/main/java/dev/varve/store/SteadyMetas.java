@@ -34,6 +34,11 @@ final class SteadyMetas {
     return good ? meta : null;
   }
 
+  /** Tells whether both are valid, so that the newest one is the last that was written. */
+  synchronized boolean areBothValid() {
+    return read(1) != null && read(2) != null;
+  }
+
   /** Returns the valid one of a txn, or null. */
   synchronized @Nullable Meta find(long txn) {
     for (int page = 1; page <= 2; page++) {

@@ -81,6 +81,44 @@ public final class Store implements AutoCloseable {
     return new Store(new Opening(storage, path, options).open());
   }
 
+  /**
+   * Saves what a damaged store still holds into a new one. The damaged file is only read; nobody
+   * may have it open.
+   *
+   * <p>What the last synced state leads to keeps its table; what is damaged is left out. If
+   * something was in the way, entries are searched for whose table is not known, in pages that
+   * nothing leads to and that are not known to be free: they are in tables {@code lost+found/1} and
+   * so on, those that were written last in the first, and may be older than those which were saved
+   * by name, or deleted. Nothing is saved that has not a right checksum; so commits that no sync
+   * covered are lost. It takes as long as reading all of the file, twice.
+   *
+   * @param damaged the file of the store
+   * @param target the new file, which must not exist, in a directory that does
+   * @return what was saved, and what was lost
+   * @throws dev.varve.NotFoundException if the damaged file is missing, or the directory of the new
+   *     one
+   * @throws dev.varve.ConflictException if there is a file of the new name, or the store is open
+   * @throws dev.varve.FormatVersionException if the damaged file is of another format version
+   * @throws dev.varve.FullException if there is no space for the new file
+   * @throws dev.varve.StorageException if the new file cannot be written
+   */
+  public static StoreSalvage salvage(Path damaged, Path target) {
+    return salvage(damaged, target, (pages, total) -> {});
+  }
+
+  /**
+   * Saves what a damaged store still holds, as {@link #salvage(Path, Path)} does.
+   *
+   * @param damaged the file of the store
+   * @param target the new file, which must not exist, in a directory that does
+   * @param progress is told how far it has come
+   * @return what was saved, and what was lost
+   */
+  public static StoreSalvage salvage(Path damaged, Path target, StoreCheck.Progress progress) {
+    return Salvage.run(
+        Storage.real(), damaged, target, Objects.requireNonNull(progress, "progress"));
+  }
+
   // Reading.
 
   /**
