@@ -49,6 +49,7 @@ final class Compaction {
               + " and put a backup in its place");
     }
     try (ProcessLock held = handle.gate.takeCompaction(handle.options.timeout())) {
+      handle.finishSwitch(); // of who had this byte before, and died
       // Before the pin: so what the snapshot shares with this steady state has its checksum.
       long steady = handle.shared.steady();
       Compaction compaction = new Compaction(handle, progress);

@@ -222,7 +222,7 @@ final class Handle extends RefCounted {
     }
   }
 
-  /** Ends a switch that was left by who died: the caller has a turn, which that had, too. */
+  /** Ends a switch that was left by who died: the caller has a turn, or byte, that it had, too. */
   void finishSwitch() {
     if (shared.switching() != 0) {
       awaitSwitch();

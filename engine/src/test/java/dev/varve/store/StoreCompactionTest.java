@@ -61,6 +61,12 @@ class StoreCompactionTest {
         store.compact((pages, total) -> told.add(pages));
         assertThat(Files.size(path)).isLessThan(before / 10);
         assertThat(told).isSorted().startsWith(0L);
+        for (Store each : List.of(store, other)) {
+          try (ReadTransaction now = each.beginReadDurable()) {
+            assertThat(now.snapshot()).isGreaterThan(snapshot);
+            assertThat(each.table("t").count(now)).isEqualTo(10);
+          }
+        }
         put(store, 1, 10);
         assertThat(other.table("t").count(old)).isEqualTo(10);
         assertThat(other.table("t").count(durable)).isEqualTo(10);
@@ -300,7 +306,9 @@ class StoreCompactionTest {
   @Test
   void theCompactorDies() {
     boolean finished = false;
-    for (int effect = 1; !finished; effect++) {
+    for (int point = 0; !finished; point++) {
+      int effect = 1 + point / 4;
+      int order = point % 4;
       SimulatedStorage machine = StoreLife.machine(effect);
       Store survivor = filled(machine);
       SimulatedStorage victim = machine.otherProcess();
@@ -308,14 +316,13 @@ class StoreCompactionTest {
       int[] left = {effect};
       AtomicReference<Throwable> failure = new AtomicReference<>();
       boolean[] died = {false};
-      int point = effect;
       victim.afterEachEffect(
           process -> {
             if (--left[0] == 0) {
               died[0] = true;
               victim.kill();
               try {
-                survive(machine, survivor, point);
+                survive(machine, survivor, order);
               } catch (RuntimeException | Error e) {
                 failure.set(e);
               }
@@ -327,18 +334,18 @@ class StoreCompactionTest {
         assertThat(died[0]).as(String.valueOf(e)).isTrue();
       }
       if (failure.get() != null) {
-        throw new AssertionError("effect " + effect, failure.get());
+        throw new AssertionError("effect " + effect + ", order " + order, failure.get());
       }
       finished = !died[0];
     }
   }
 
   /** Others read, write, sync, join and compact, in an order that differs. */
-  private static void survive(SimulatedStorage machine, Store survivor, int point) {
+  private static void survive(SimulatedStorage machine, Store survivor, int order) {
     assertThat(count(survivor)).isEqualTo(10);
     int all = 10;
     for (int i = 0; i < 4; i++) {
-      switch ((point + i) % 4) {
+      switch ((order + i) % 4) {
         case 0 -> {
           put(survivor, 100 + i, 100);
           all++;
