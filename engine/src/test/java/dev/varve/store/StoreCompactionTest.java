@@ -393,6 +393,59 @@ class StoreCompactionTest {
     }
   }
 
+  /** A leader that finds a switch ends it before it syncs: else another one does meanwhile. */
+  @Test
+  void aLeaderEndsTheSwitchFirst() {
+    boolean finished = false;
+    for (int effect = 1; !finished; effect++) {
+      SimulatedStorage machine = StoreLife.machine(effect);
+      Store survivor = filled(machine);
+      Store other = StoreLife.open(machine);
+      SimulatedStorage victim = machine.otherProcess();
+      Store compacting = StoreLife.open(victim);
+      int[] left = {effect};
+      AtomicReference<Throwable> failure = new AtomicReference<>();
+      boolean[] died = {false};
+      victim.afterEachEffect(
+          process -> {
+            if (--left[0] == 0) {
+              died[0] = true;
+              victim.kill();
+              try {
+                syncWhileAnotherWrites(machine, survivor, other);
+              } catch (RuntimeException | Error e) {
+                failure.set(e);
+              }
+            }
+          });
+      try {
+        compacting.compact();
+      } catch (RuntimeException | Error e) {
+        assertThat(died[0]).as(String.valueOf(e)).isTrue();
+      }
+      assertThat(failure.get()).as("effect %s", effect).isNull();
+      finished = !died[0];
+    }
+  }
+
+  private static void syncWhileAnotherWrites(
+      SimulatedStorage machine, Store survivor, Store other) {
+    long syncs = machine.calls(SimulatedStorage.Operation.SYNC);
+    boolean[] wrote = {false};
+    machine.afterEachEffect(
+        process -> {
+          if (!wrote[0] && machine.calls(SimulatedStorage.Operation.SYNC) > syncs) {
+            wrote[0] = true;
+            put(other, 300, 10);
+          }
+        });
+    survivor.sync();
+    machine.afterEachEffect(process -> {});
+    put(survivor, 301, 10);
+    assertThat(count(other)).isEqualTo(wrote[0] ? 12 : 11);
+    assertThat(survivor.check().findings()).isEmpty();
+  }
+
   /** All die, or the power fails, at each effect: nothing acknowledged is lost. */
   @Test
   void allDie() {
