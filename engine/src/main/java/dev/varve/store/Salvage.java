@@ -18,10 +18,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -363,7 +363,7 @@ final class Salvage {
 
   /** Copies all that can be saved. Returns how many leaves were found that nothing leads to. */
   private long copy(Draft draft, Meta result) {
-    TreeMap<byte[], byte[]> catalog = new TreeMap<>(Arrays::compareUnsigned);
+    NavigableMap<byte[], byte[]> catalog = new TreeMap<>(Arrays::compareUnsigned);
     boolean whole = true;
     long id = 0;
     for (Map.Entry<Long, String> name : names.entrySet()) {
@@ -386,7 +386,7 @@ final class Salvage {
     if (!whole || problems > 0) {
       int number = 0;
       int catalogs = 0;
-      for (TreeMap<byte[], Stray> group : strays()) {
+      for (NavigableMap<byte[], Stray> group : strays()) {
         boolean isCatalog = group.firstEntry().getValue().isCatalog;
         String name = LOST + (isCatalog ? "catalog " + ++catalogs : Integer.toString(++number));
         TreeBuilder table = new TreeBuilder(draft);
@@ -407,7 +407,7 @@ final class Salvage {
   }
 
   private void add(
-      TreeMap<byte[], byte[]> catalog,
+      NavigableMap<byte[], byte[]> catalog,
       long id,
       String wanted,
       TreeBuilder table,
@@ -448,7 +448,7 @@ final class Salvage {
     return bytes;
   }
 
-  private void finish(Draft draft, Meta meta, TreeMap<byte[], byte[]> catalog, long tables) {
+  private void finish(Draft draft, Meta meta, NavigableMap<byte[], byte[]> catalog, long tables) {
     TreeBuilder builder = new TreeBuilder(draft);
     MemorySegment value = Arena.ofAuto().allocate(Meta.TABLE_BYTES, 8);
     catalog.forEach(
@@ -527,14 +527,27 @@ final class Salvage {
   // Leaves that nothing leads to.
 
   /** Leaves of one table, which follow each other: those below a branch, or one alone. */
-  private record Stray(
-      long birth, List<Long> pages, byte[] first, byte[] last, boolean isCatalog) {}
+  private static final class Stray {
+    final long birth;
+    final List<Long> pages;
+    final byte[] first;
+    final byte[] last;
+    final boolean isCatalog;
+
+    Stray(long birth, List<Long> pages, byte[] first, byte[] last, boolean isCatalog) {
+      this.birth = birth;
+      this.pages = pages;
+      this.first = first;
+      this.last = last;
+      this.isCatalog = isCatalog;
+    }
+  }
 
   /**
    * Finds leaves that nothing leads to, in groups whose keys do not overlap, the newest first: so
    * that no entry takes the place of another one, and the first group has what was written last.
    */
-  private List<TreeMap<byte[], Stray>> strays() {
+  private List<NavigableMap<byte[], Stray>> strays() {
     List<Stray> found = new ArrayList<>();
     List<Long> branches = new ArrayList<>();
     List<Long> leaves = new ArrayList<>();
@@ -559,8 +572,8 @@ final class Salvage {
         add(Node.birth(buffer, 0), new ArrayList<>(List.of(page)), found);
       }
     }
-    found.sort(Comparator.comparing(Stray::birth, Long::compareUnsigned).reversed());
-    List<TreeMap<byte[], Stray>> groups = new ArrayList<>();
+    found.sort((a, b) -> Long.compareUnsigned(b.birth, a.birth));
+    List<NavigableMap<byte[], Stray>> groups = new ArrayList<>();
     for (Stray stray : found) {
       int group = 0;
       while (group < groups.size() && overlaps(groups.get(group), stray)) {
@@ -626,7 +639,7 @@ final class Salvage {
     return bytes;
   }
 
-  private static boolean overlaps(TreeMap<byte[], Stray> group, Stray stray) {
+  private static boolean overlaps(NavigableMap<byte[], Stray> group, Stray stray) {
     if (group.firstEntry().getValue().isCatalog != stray.isCatalog) {
       return true;
     }

@@ -253,6 +253,36 @@ class StoreSalvageTest {
     return Arrays.copyOfRange(file, from, from + (int) length);
   }
 
+  /** What is beside a damaged leaf keeps its table. */
+  @Test
+  void oneLeafIsLost() throws Exception {
+    byte[] sound = make(7);
+    Map<String, List<Long>> places = places(sound);
+    List<byte[]> keys = new ArrayList<>(model.get("t1").keySet());
+    for (int i = 0; i < keys.size(); i += keys.size() / 8) {
+      byte[] key = keys.get(i);
+      byte[] file = sound.clone();
+      List<Long> lost = places.get(text(key, model.get("t1").get(key)));
+      for (long page : lost) {
+        Arrays.fill(file, (int) page * PAGE, (int) (page + 1) * PAGE, (byte) 0);
+      }
+      Files.write(path, file);
+      Path target = dir.resolve("r" + i);
+      StoreSalvage report = Store.salvage(path, target);
+      Map<String, TreeMap<byte[], byte[]>> found = saved(target, report);
+      assertThat(report.isComplete()).isFalse();
+      assertThat(found.get("t1").get(key)).isNull();
+      model.forEach(
+          (name, entries) ->
+              entries.forEach(
+                  (k, v) -> {
+                    if (places.get(text(k, v)).stream().noneMatch(lost::contains)) {
+                      assertThat(found.get(name).get(k)).isEqualTo(v);
+                    }
+                  }));
+    }
+  }
+
   /** Without header, metas and catalog there is still everything in the leaves. */
   @Test
   void withoutAnyRoot() throws Exception {
