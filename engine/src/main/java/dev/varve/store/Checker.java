@@ -78,14 +78,14 @@ final class Checker {
   }
 
   private void metas() {
-    String[] faults = handle.metas.faults(handle.shared);
+    String[] faults = view.generation.metas.faults(handle);
     for (int i = 0; i < faults.length; i++) {
       if (!faults[i].isEmpty()) {
         report.problem(i + 1L, "steady metas", faults[i]);
       }
     }
     Meta meta = view.meta;
-    Meta durable = handle.metas.find(meta.txn());
+    Meta durable = view.generation.metas.find(meta.txn());
     if (durable != null && !durable.isSameState(meta)) {
       report.problem(1, "steady metas", "txn " + Txn.toString(meta.txn()) + " is another state");
     }
@@ -94,9 +94,9 @@ final class Checker {
   /** Checks the free log. Returns whether it can be read. */
   private boolean freeSpace() {
     Meta meta = view.meta;
-    FreeSpace space = new FreeSpace(handle.file, handle.path.toString());
+    FreeSpace space = new FreeSpace(view.generation.file, handle.path.toString());
     try {
-      handle.file.mapLog(meta);
+      view.generation.file.mapLog(meta);
       space.load(meta);
     } catch (CorruptionException e) {
       report.problem(meta.logPage(), "free log", String.valueOf(e.getMessage()));

@@ -25,7 +25,7 @@ final class FreeSpace {
   static final long MAX_PAGES = 1L << 36;
 
   /** A log of up to so many bytes is not too long. */
-  private static final long SHORT_LOG = 64 << 10;
+  static final long SHORT_LOG = 64 << 10;
 
   private static final long LEAST_STEP = 64 << 10;
   private static final long MOST_STEP = 64 << 20;

@@ -17,6 +17,7 @@ import java.util.Optional;
  */
 record Gate(Storage storage, Path lockFile) {
   private static final long POSITION = 0;
+  static final long COMPACTION = 1 + SharedState.SLOTS;
 
   /** Returns which byte of the lock file is held by the owner of a slot for as long as it lives. */
   static long position(int slot) {
@@ -30,17 +31,37 @@ record Gate(Storage storage, Path lockFile) {
    * @throws BusyException if it is held for so long
    */
   ProcessLock take(Duration timeout) {
+    return take(
+        POSITION,
+        timeout,
+        "another handle, in this process or another one, is being opened or closed");
+  }
+
+  /**
+   * Takes the byte of who compacts, trying until a timeout.
+   *
+   * @return the lock, which the caller closes
+   * @throws BusyException if it is held for so long
+   */
+  ProcessLock takeCompaction(Duration timeout) {
+    return take(COMPACTION, timeout, "the store is being compacted already");
+  }
+
+  private ProcessLock take(long position, Duration timeout, String reason) {
     try (Waiting waiting = new Waiting(storage, timeout)) {
       while (true) {
-        Optional<ProcessLock> lock = storage.tryLock(lockFile, POSITION, LockMode.EXCLUSIVE);
+        Optional<ProcessLock> lock = storage.tryLock(lockFile, position, LockMode.EXCLUSIVE);
         if (lock.isPresent()) {
           return lock.get();
         }
         if (!waiting.pause()) {
           throw new BusyException(
-              "another handle, in this process or another one, is being opened or closed and holds"
-                  + " byte 0 of "
+              reason
+                  + ": byte "
+                  + position
+                  + " of "
                   + lockFile
+                  + " is held"
                   + " for longer than "
                   + timeout.toMillis()
                   + " ms; try again, or with a longer timeout");

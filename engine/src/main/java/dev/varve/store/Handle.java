@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
-import static dev.varve.memory.Layouts.LE_LONG;
-
 import dev.varve.BusyException;
 import dev.varve.ClosedException;
 import dev.varve.CorruptionException;
 import dev.varve.PoisonedException;
 import dev.varve.file.Durability;
+import dev.varve.file.FileAccess;
 import dev.varve.file.Mapping;
 import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
 import dev.varve.memory.Faults;
 import dev.varve.memory.RefCounted;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,9 +26,6 @@ final class Handle extends RefCounted {
   final Storage storage;
   final Path path;
   final StoreOptions options;
-  final PageFile file;
-  final SteadyMetas metas;
-  final PageVerifier verifier;
   final SharedState shared;
   final Slots slots;
   final RedoLog redo;
@@ -36,15 +34,19 @@ final class Handle extends RefCounted {
   final SyncTimer timer;
 
   private final Mapping sharedMapping;
-  private final Gate gate;
-  private final Turn writerTurn;
-  private final Mapping headerMapping;
+  final Gate gate;
+  final Turn writerTurn;
 
   /** For who has the writer's turn. */
   private final WriteView writeView;
 
   /** Views that nobody uses, by the thread that used them last. */
   private final AtomicReferenceArray<@Nullable ReadView> readViews = new AtomicReferenceArray<>(64);
+
+  /** The data file of today; its predecessors as long as they have readers. */
+  private volatile Generation generation;
+
+  private final ReentrantLock generations = new ReentrantLock();
 
   private volatile boolean closed;
   private @Nullable Thread writer;
@@ -54,9 +56,7 @@ final class Handle extends RefCounted {
       Storage storage,
       Path path,
       StoreOptions options,
-      PageFile file,
-      SteadyMetas metas,
-      PageVerifier verifier,
+      Generation generation,
       Mapping sharedMapping,
       SharedState shared,
       Gate gate,
@@ -64,15 +64,12 @@ final class Handle extends RefCounted {
     this.storage = storage;
     this.path = path;
     this.options = options;
-    this.file = file;
-    this.metas = metas;
-    this.verifier = verifier;
+    this.generation = generation;
     this.sharedMapping = sharedMapping;
     this.shared = shared;
     this.gate = gate;
     this.slots = slots;
     this.longReaders = new LongReaders(shared, slots);
-    this.headerMapping = file.mapHeader();
     this.writerTurn = Turn.ofWriter(shared, slots, storage);
     this.redo = new RedoLog(this);
     this.syncer =
@@ -80,9 +77,9 @@ final class Handle extends RefCounted {
             this,
             Turn.ofLeader(shared, slots, storage),
             Turn.ofRedoLeader(shared, slots, storage),
-            metas);
+            generation);
     this.timer = new SyncTimer(this);
-    this.writeView = new WriteView(this, new FreeSpace(file, path.toString()));
+    this.writeView = new WriteView(this, generation);
   }
 
   String name() {
@@ -97,7 +94,7 @@ final class Handle extends RefCounted {
     try {
       ReadView view = readViews.getAndSet(place(), null);
       if (view == null) {
-        view = new ReadView(this);
+        view = new ReadView(this, generation);
       }
       view.begin(durable);
       return view;
@@ -110,6 +107,9 @@ final class Handle extends RefCounted {
   void endRead(ReadView view) {
     view.end();
     readViews.set(place(), view);
+    if (generation.previous != null) {
+      closeUnused();
+    }
     release();
   }
 
@@ -118,11 +118,125 @@ final class Handle extends RefCounted {
   }
 
   boolean copySteady(long txn, Meta target) {
-    Meta found = metas.find(txn);
+    Meta found = findSteady(txn);
+    if (found == null) { // unless it is damaged, it is that of another file, now or in a moment
+      awaitSwitch();
+      currentGeneration();
+      found = findSteady(txn);
+    }
     if (found != null) {
       target.copyFrom(found);
     }
     return found != null;
+  }
+
+  private @Nullable Meta findSteady(long txn) {
+    generations.lock();
+    try {
+      return generation.metas.find(txn);
+    } finally {
+      generations.unlock();
+    }
+  }
+
+  // The data file, which a compaction replaces.
+
+  /**
+   * Returns the file that a meta is of, null if a later one has its name by now. What the meta is
+   * of is pinned, or the caller has a turn.
+   */
+  @Nullable Generation generation(Meta meta) {
+    Generation current = generation;
+    return current.number == meta.generation() ? current : other(meta.generation());
+  }
+
+  private @Nullable Generation other(long number) {
+    generations.lock();
+    try {
+      for (Generation g = generation; g != null; g = g.previous) {
+        if (g.number == number) {
+          return g;
+        }
+      }
+      return open(number);
+    } finally {
+      generations.unlock();
+    }
+  }
+
+  private @Nullable Generation open(long number) {
+    StorageFile file =
+        storage.open(path, options.isReadOnly() ? FileAccess.READ : FileAccess.WRITE);
+    Generation next = null;
+    try {
+      int pageShift = generation.file.pageShift();
+      Meta newest = new SteadyMetas(file, pageShift).newest();
+      if (newest.generation() == number) {
+        // What is born by the copy has a checksum; of later pages some states may reach unsealed
+        // ones.
+        next = new Generation(path.toString(), file, pageShift, number, newest);
+      }
+    } finally {
+      if (next == null) {
+        file.close();
+      }
+    }
+    if (next != null) {
+      next.previous = generation;
+      generation = next;
+      closeUnused();
+    }
+    return next;
+  }
+
+  /** Returns the file of the last commit. */
+  Generation currentGeneration() {
+    Meta last = new Meta();
+    while (true) {
+      long txn = shared.published();
+      if (shared.copyRing(txn, last)) {
+        Generation found = generation(last);
+        if (found != null) {
+          return found;
+        }
+        awaitSwitch();
+      } else if (shared.published() == txn) {
+        throw corruptRing(txn);
+      }
+    }
+  }
+
+  /** Closes the files before the one of today, unless a reader of this handle is in one of them. */
+  private void closeUnused() {
+    generations.lock();
+    try {
+      // A pin that comes after this look is of a state of today: P was so before the file was open.
+      if (!slots.holdsBefore(generation.number)) {
+        Generation unused = generation.previous;
+        generation.previous = null;
+        for (; unused != null; unused = unused.previous) {
+          unused.close();
+        }
+      }
+    } finally {
+      generations.unlock();
+    }
+  }
+
+  /** Waits until no switch is going on; if one was left by who died, ends it. */
+  @SuppressWarnings("try") // the lock is held, not used
+  void awaitSwitch() {
+    shared.checkPoison();
+    try (ProcessLock held = gate.take(options.timeout())) {
+      new Switch(storage, path, shared).end();
+    }
+  }
+
+  /** Ends a switch that was left by who died: the caller has a turn, or byte, that it had, too. */
+  void finishSwitch() {
+    if (shared.switching() != 0) {
+      awaitSwitch();
+    }
   }
 
   // Writing.
@@ -149,6 +263,7 @@ final class Handle extends RefCounted {
       if (closed) {
         throw new ClosedException(name());
       }
+      finishSwitch();
       checkSession(); // before anything is written
       writeView.begin();
       writer = Thread.currentThread();
@@ -214,18 +329,8 @@ final class Handle extends RefCounted {
     checkSession();
   }
 
-  /** Checks that the data file is still the one that belongs to the shared state. */
   void checkSession() {
-    if (headerMapping.segment().get(LE_LONG, StoreHeader.SESSION) != shared.session()) {
-      shared.poison(SharedState.FILES_REPLACED);
-      shared.checkPoison();
-    }
-  }
-
-  /** Marks file and shared state as belonging together, by a number; nobody else is in. */
-  void newSession(long session) {
-    headerMapping.segment().set(LE_LONG, StoreHeader.SESSION, session);
-    shared.session(session);
+    generation.checkSession(shared);
   }
 
   // Failures.
@@ -325,8 +430,9 @@ final class Handle extends RefCounted {
     } finally {
       slots.release();
       redo.close();
-      headerMapping.close();
-      file.close();
+      for (Generation g = generation; g != null; g = g.previous) {
+        g.close();
+      }
       sharedMapping.close();
     }
   }

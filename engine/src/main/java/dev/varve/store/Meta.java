@@ -23,7 +23,8 @@ import java.lang.foreign.MemorySegment;
  *   88   8    number of table records, 0 to 4
  *   96   192  table records of 48: id, root page, birth, entries, bytes, zero
  *   288  8    unreplayed: by which txn the redo log knows the state, 0 when it has nothing for it
- *   296  16   zero
+ *   296  8    zero
+ *   304  8    generation of the file
  *   312  8    checksum of bytes 0 to 312
  * </pre>
  */
@@ -54,6 +55,7 @@ final class Meta {
   private static final int RECORDS = 88;
   private static final int RECORD = 96;
   private static final int UNREPLAYED = 288;
+  private static final int GENERATION = 304;
   private static final int CHECKSUM = 312;
 
   /** The bytes of the meta: native, aligned to 8. */
@@ -153,6 +155,15 @@ final class Meta {
   void logEnd(long bytes, long chain) {
     segment.set(LE_LONG, LOG_BYTES, bytes);
     segment.set(LE_LONG, LOG_CHAIN, chain);
+  }
+
+  /** 0, or the txn by which a compaction wrote the file that the state is in. */
+  long generation() {
+    return segment.get(LE_LONG, GENERATION);
+  }
+
+  void generation(long number) {
+    segment.set(LE_LONG, GENERATION, number);
   }
 
   int records() {

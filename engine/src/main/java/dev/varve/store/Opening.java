@@ -14,11 +14,9 @@ import dev.varve.file.Mapping;
 import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
-import dev.varve.memory.Hash;
 import dev.varve.memory.Words;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
@@ -119,26 +117,29 @@ final class Opening {
   private Handle open(StorageFile file) {
     StoreHeader header = StoreHeader.read(file);
     SteadyMetas metas = new SteadyMetas(file, header.pageShift());
-    long identity = Hash.XXH3.hash(file.key().getBytes(StandardCharsets.UTF_8));
+    long identity = Switch.identity(file);
     long boot = SharedState.boot(storage.bootId());
     long session = session(file);
     Shared known = known(header, boot);
     try {
       boolean others = known == null ? gate.isAnyoneIn() : slots(known).owners().reclaim();
+      if (known != null && (others || boot != 0) && known.state.poison() == 0) {
+        new Switch(storage, path, known.state).end(); // which somebody left who died
+      }
       boolean isSame =
           known != null && known.state.session() == session && known.state.identity() == identity;
       Shared same = isSame ? known : null;
       if (others) {
-        checkJoining(same);
+        checkJoining(known, same);
       } else {
         storage.syncDirectory(directory());
       }
       if (same != null && others) {
-        return finish(file, header, metas, same, true, null);
+        return finish(file, header, same, true, null);
       }
       if (same != null && boot != 0 && isTrusted(same, metas, file, header.pageShift())) {
         same.state.clearPoison();
-        return finish(file, header, metas, same, false, null);
+        return finish(file, header, same, false, null);
       }
       Meta meta = newest(metas, boot == 0 ? null : known);
       RedoRecords records =
@@ -151,7 +152,7 @@ final class Opening {
       known = shared(SharedState.create(storage, sharedPath));
       known.state.initialise(header.firstId(), header.lastId(), boot, identity, meta);
       known.state.session(session); // the redo log's, until it is replayed
-      return finish(file, header, metas, known, false, records);
+      return finish(file, header, known, false, records);
     } catch (Throwable e) {
       if (known != null) {
         known.mapping.close();
@@ -189,7 +190,14 @@ final class Opening {
   /**
    * Checks that a store which others have open can be joined; null if it is not known to be theirs.
    */
-  private void checkJoining(@Nullable Shared same) {
+  private void checkJoining(@Nullable Shared known, @Nullable Shared same) {
+    if (known != null && known.state.poison() != 0) {
+      throw new PoisonedException(
+          "store "
+              + path
+              + " is open and refuses work after a failure; it can be opened when all its handles"
+              + " are closed");
+    }
     if (same == null) {
       throw new ConflictException(
           "store "
@@ -198,38 +206,27 @@ final class Opening {
               + sharedPath
               + " is not the one that it was opened with; close all handles of it first");
     }
-    if (same.state.poison() != 0) {
-      throw new PoisonedException(
-          "store "
-              + path
-              + " is open and refuses work after a failure; it can be opened when all its handles"
-              + " are closed");
-    }
   }
 
   private Handle finish(
       StorageFile file,
       StoreHeader header,
-      SteadyMetas metas,
       Shared known,
       boolean others,
       @Nullable RedoRecords records) {
     SharedState shared = known.state;
     Slots slots = slots(known);
     slots.claim();
-    PageFile pages = new PageFile(file, header.pageShift());
+    Generation generation = null;
     try {
       long opened = shared.steady();
       Meta last = new Meta();
       while (!shared.copyRing(shared.published(), last)) {
         Thread.onSpinWait();
       }
-      pages.map(last.pageCount());
-      PageVerifier verifier =
-          new PageVerifier(path.toString(), header.pageShift(), opened, last.pageCount());
+      generation = new Generation(path.toString(), file, header.pageShift(), opened, last);
       Handle handle =
-          new Handle(
-              storage, path, options, pages, metas, verifier, known.mapping, shared, gate, slots);
+          new Handle(storage, path, options, generation, known.mapping, shared, gate, slots);
       if (!others && !options.isReadOnly()) {
         if (records != null && !records.isEmpty()) {
           records.replay(handle);
@@ -240,13 +237,15 @@ final class Opening {
           handle.syncer.force(options.timeout());
         }
         if (shared.published() == shared.steady()) {
-          handle.newSession(ThreadLocalRandom.current().nextLong());
+          generation.newSession(shared, ThreadLocalRandom.current().nextLong());
         }
       }
       return handle;
     } catch (Throwable e) {
       slots.release();
-      pages.unmap();
+      if (generation != null) {
+        generation.unmap();
+      }
       throw e;
     }
   }

@@ -8,8 +8,8 @@ final class ReadView extends View {
   private int cell = -1;
   private long pinned;
 
-  ReadView(Handle handle) {
-    super(handle, new Tree(handle.file.map(), handle.verifier));
+  ReadView(Handle handle, Generation generation) {
+    super(handle, generation, generation.tree());
   }
 
   /**
@@ -17,18 +17,36 @@ final class ReadView extends View {
    * durable, where others are durable that are in no steady state.
    */
   void begin(boolean durable) {
+    while (!tryBegin(durable)) {
+      handle.awaitSwitch();
+    }
+  }
+
+  /** Returns false if the file of the state is not at its path any more, and not yet open here. */
+  private boolean tryBegin(boolean durable) {
     boolean steady = durable && !handle.shared.isDurableAhead();
     cell = steady ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
     pinned = meta.txn();
+    boolean begun = false;
     try {
-      handle.checkSession();
-      tree.pages = handle.file.map(meta.pageCount());
-      if (durable && !steady) {
-        handle.awaitDurable(pinned);
+      Generation found = handle.generation(meta);
+      if (found != null) {
+        if (found != generation) {
+          generation = found;
+          tree = found.tree();
+        }
+        found.checkSession(handle.shared);
+        tree.pages = found.file.map(meta.pageCount());
+        if (durable && !steady) {
+          handle.awaitDurable(pinned);
+        }
+        begun = true;
       }
-    } catch (RuntimeException | Error e) {
-      end();
-      throw e;
+      return begun;
+    } finally {
+      if (!begun) {
+        end();
+      }
     }
   }
 

@@ -84,6 +84,7 @@ final class SharedState {
   private static final int NEXT_STEADY = 264 / 8;
   private static final int DURABLE = 912 / 8;
   private static final int REWRITING = 272 / 8;
+  private static final int SWITCHING = 280 / 8;
   private static final int POISON = 640 / 8;
   private static final int SLOTS_USED = 768 / 8;
 
@@ -212,6 +213,19 @@ final class SharedState {
   /** Returns what stands for the identity of the data file. */
   long identity() {
     return words.getPlain(IDENTITY);
+  }
+
+  void identity(long identity) {
+    words.setVolatile(IDENTITY, identity);
+  }
+
+  /** Returns which generation of the data file is coming, 0 while none is. */
+  long switching() {
+    return words.getVolatile(SWITCHING);
+  }
+
+  void switching(long generation) {
+    words.setVolatile(SWITCHING, generation);
   }
 
   /** Returns what stands for the boot that the content is of; 0 where there are no boot ids. */

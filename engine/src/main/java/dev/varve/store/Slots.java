@@ -430,6 +430,23 @@ final class Slots {
     }
   }
 
+  /** Tells whether a pin of this handle holds a state before a txn, or may. */
+  boolean holdsBefore(long txn) {
+    long last = shared.published();
+    for (int slot : mine) {
+      int cells = shared.cellsUsed(slot);
+      for (int number = 0; number < cells; number++) {
+        long pin = shared.pin(SharedState.cell(slot, number));
+        if (pin != 0
+            && !Txn.isRevoked(pin)
+            && Long.compareUnsigned(Txn.pinned(pin, last), txn) < 0) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
   /** Frees a cell of mine, whatever pin of mine is in it. */
   private void drop(int cell) {
     long mark = Txn.pin(incarnations[SharedState.slotOfCell(cell)], 0);

@@ -34,6 +34,11 @@ final class SteadyMetas {
     return good ? meta : null;
   }
 
+  /** Tells whether both are valid, so that the newest one is the last that was written. */
+  synchronized boolean areBothValid() {
+    return read(1) != null && read(2) != null;
+  }
+
   /** Returns the valid one of a txn, or null. */
   synchronized @Nullable Meta find(long txn) {
     for (int page = 1; page <= 2; page++) {
@@ -70,9 +75,11 @@ final class SteadyMetas {
   }
 
   /**
-   * Returns for each of both what is wrong with it, or an empty text, while no sync is going on.
+   * Returns for each of both what is wrong with it, or an empty text, while no sync is going on and
+   * no compaction replaces the file.
    */
-  synchronized String[] faults(SharedState shared) {
+  synchronized String[] faults(Handle handle) {
+    SharedState shared = handle.shared;
     long steady = shared.steady();
     String[] faults = {"", ""};
     boolean found = false;
@@ -86,7 +93,12 @@ final class SteadyMetas {
     if (!found) {
       faults[0] += " neither is of the steady state, txn " + Txn.toString(steady);
     }
-    boolean isQuiet = shared.nextSteady() == steady && shared.steady() == steady;
+    // In this order: S follows the switch of the file before that is said to be over.
+    boolean isQuiet =
+        shared.switching() == 0
+            && shared.nextSteady() == steady
+            && shared.steady() == steady
+            && handle.currentGeneration().metas == this;
     return isQuiet ? faults : new String[0];
   }
 

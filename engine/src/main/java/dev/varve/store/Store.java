@@ -84,6 +84,44 @@ public final class Store implements AutoCloseable {
     return new Store(new Opening(storage, path, options).open());
   }
 
+  /**
+   * Saves what a damaged store still holds into a new one. The damaged file is only read; nobody
+   * may have it open.
+   *
+   * <p>What the last synced state leads to keeps its table; what is damaged is left out. If
+   * something was in the way, entries are searched for whose table is not known, in pages that
+   * nothing leads to and that are not known to be free: they are in tables {@code lost+found/1} and
+   * so on, those that were written last in the first, and may be older than those which were saved
+   * by name, or deleted. Nothing is saved that has not a right checksum; so commits that no sync
+   * covered are lost. It takes as long as reading all of the file, twice.
+   *
+   * @param damaged the file of the store
+   * @param target the new file, which must not exist, in a directory that does
+   * @return what was saved, and what was lost
+   * @throws dev.varve.NotFoundException if the damaged file is missing, or the directory of the new
+   *     one
+   * @throws dev.varve.ConflictException if there is a file of the new name, or the store is open
+   * @throws dev.varve.FormatVersionException if the damaged file is of another format version
+   * @throws dev.varve.FullException if there is no space for the new file
+   * @throws dev.varve.StorageException if the new file cannot be written
+   */
+  public static StoreSalvage salvage(Path damaged, Path target) {
+    return salvage(damaged, target, (pages, total) -> {});
+  }
+
+  /**
+   * Saves what a damaged store still holds, as {@link #salvage(Path, Path)} does.
+   *
+   * @param damaged the file of the store
+   * @param target the new file, which must not exist, in a directory that does
+   * @param progress is told how far it has come
+   * @return what was saved, and what was lost
+   */
+  public static StoreSalvage salvage(Path damaged, Path target, StoreCheck.Progress progress) {
+    return Salvage.run(
+        Storage.real(), damaged, target, Objects.requireNonNull(progress, "progress"));
+  }
+
   // Reading.
 
   /**
@@ -254,6 +292,74 @@ public final class Store implements AutoCloseable {
    */
   public StoreCheck check(StoreCheck.Progress progress) {
     return Checker.check(handle, Objects.requireNonNull(progress, "progress"));
+  }
+
+  /**
+   * Writes the last commit into a new file, which is a store of its own: the same tables, entries
+   * and number of the last commit, in as few pages as they need. Others read and write meanwhile;
+   * what they replace takes space in this store until the backup is done. What is copied is checked
+   * as far as it has checksums.
+   *
+   * <p>The file gets its name when it is whole and durable. A backup that fails, or is killed,
+   * leaves none of that name; what a killed one leaves, {@code NAME-new}, the next one to that name
+   * removes.
+   *
+   * @param target the file, which must not exist, in a directory that does
+   * @throws dev.varve.ConflictException if there is a file of that name
+   * @throws dev.varve.NotFoundException if its directory is missing
+   * @throws dev.varve.FullException if there is no space for it
+   * @throws dev.varve.StorageException if it cannot be written
+   * @throws dev.varve.CorruptionException if a page is damaged; {@link #check()} tells more
+   * @throws dev.varve.BusyException if there are too many snapshots, in all processes, or another
+   *     backup to that name goes on for longer than the timeout
+   * @throws dev.varve.SnapshotLostException if the snapshot was held for too long
+   */
+  public void backup(Path target) {
+    backup(target, (pages, total) -> {});
+  }
+
+  /**
+   * Writes the last commit into a new file, as {@link #backup(Path)} does.
+   *
+   * @param target the file, which must not exist, in a directory that does
+   * @param progress is told how far it has come
+   */
+  public void backup(Path target, StoreCheck.Progress progress) {
+    Backup.write(handle, target, Objects.requireNonNull(progress, "progress"));
+  }
+
+  /**
+   * Gives space back: copies the last commit into a new file, without what is free, and puts it in
+   * the place of the file of the store. Others, in this process and in others, read and write
+   * meanwhile; at its end the last changes are brought over while nobody else can write, which is
+   * short. Transactions that are open go on with the old file, whose space is free when the last
+   * handle that has it open has begun another transaction and ended those from before.
+   *
+   * <p>For that time there must be room for both files. A compaction that fails, or is killed,
+   * leaves the store as it was; what a killed one leaves, {@code NAME-new}, the next one removes.
+   *
+   * @throws IllegalStateException if the store was opened for reading only, or this thread has a
+   *     transaction open that writes
+   * @throws dev.varve.FullException if there is no space for the new file
+   * @throws dev.varve.BusyException if the store is being compacted already, or another transaction
+   *     writes, for longer than the timeout
+   * @throws dev.varve.CorruptionException if a page is damaged; {@link #check()} tells more
+   * @throws dev.varve.SnapshotLostException if the snapshot was held for too long
+   * @throws dev.varve.PoisonedException if the store is poisoned
+   * @throws dev.varve.StorageException if the new file cannot be written or get its name
+   * @throws dev.varve.UnavailableException on Windows
+   */
+  public void compact() {
+    compact((pages, total) -> {});
+  }
+
+  /**
+   * Gives space back, as {@link #compact()} does.
+   *
+   * @param progress is told how far it has come
+   */
+  public void compact(StoreCheck.Progress progress) {
+    Compaction.run(handle, Objects.requireNonNull(progress, "progress"));
   }
 
   // Tables.

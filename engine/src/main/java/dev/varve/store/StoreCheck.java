@@ -60,11 +60,11 @@ public record StoreCheck(
     }
   }
 
-  /** Is told how far a check has come. */
+  /** Is told how far a check, or a copy, has come. */
   @FunctionalInterface
   public interface Progress {
     /**
-     * Takes note; called now and then by the thread that checks.
+     * Takes note; called now and then by the thread that does it.
      *
      * @param pages how many pages were looked at, or need no look
      * @param total how many there are

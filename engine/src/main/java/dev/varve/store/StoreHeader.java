@@ -65,6 +65,15 @@ record StoreHeader(int pageShift, long firstId, long lastId, long created) {
     }
   }
 
+  /** Tells whether the header of a file has a right checksum, of whatever version it is. */
+  static boolean isWhole(StorageFile file) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment header = arena.allocate(BYTES, 8);
+      file.read(0, header);
+      return Hash.XXH3.hash(header, 0, CHECKSUM) == header.get(LE_LONG, CHECKSUM);
+    }
+  }
+
   /** Checks a header, as {@link #read(StorageFile)} does; the name is for messages. */
   static StoreHeader read(MemorySegment header, String name) {
     if (header.get(LE_LONG, 0) != MAGIC) {

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
-import static dev.varve.memory.Layouts.BYTE;
-import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
-
 import dev.varve.BusyException;
 import dev.varve.PoisonedException;
 import dev.varve.memory.Faults;
-import dev.varve.memory.Hash;
-import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 
 /**
@@ -16,8 +11,6 @@ import java.time.Duration;
  * leads one, for all that have committed by then; the others wait for it.
  */
 final class Syncer {
-  private static final int OS_PAGE = 4096;
-
   /** How often a leader of the redo log yields to others before it syncs, if none commits. */
   private static final int MOST_YIELDS = 50;
 
@@ -27,22 +20,21 @@ final class Syncer {
   private final Handle handle;
   private final Turn turn;
   private final Turn redoTurn;
-  private final SteadyMetas metas;
 
   // For who has the turn.
   private final Meta meta = new Meta();
-  private final Tree tree;
-  private boolean isRewriting;
+  private Generation generation;
+  private Tree tree;
 
   /** How many commits the last sync of the redo log was for; for who has its turn. */
   private long group = 1;
 
-  Syncer(Handle handle, Turn turn, Turn redoTurn, SteadyMetas metas) {
+  Syncer(Handle handle, Turn turn, Turn redoTurn, Generation generation) {
     this.handle = handle;
     this.turn = turn;
     this.redoTurn = redoTurn;
-    this.metas = metas;
-    this.tree = new Tree(handle.file.map(), handle.verifier);
+    this.generation = generation;
+    this.tree = generation.tree();
   }
 
   /**
@@ -159,14 +151,40 @@ final class Syncer {
     }
   }
 
+  /** Takes the turn and syncs nothing: nobody else does before {@link #release}. */
+  void take(Duration timeout) {
+    turn.take(timeout);
+    try {
+      useCurrent();
+    } catch (RuntimeException | Error e) {
+      turn.release();
+      throw e;
+    }
+  }
+
+  /** Goes over to the file that a compaction has put in the place of the former one. */
+  private void useCurrent() {
+    handle.finishSwitch();
+    Generation now = handle.currentGeneration();
+    if (now != generation) {
+      generation = now;
+      tree = now.tree();
+    }
+  }
+
+  void release() {
+    turn.release();
+  }
+
   private boolean isSteady(long txn) {
     return Long.compareUnsigned(handle.shared.steady(), txn) >= 0;
   }
 
   private void lead() {
     SharedState shared = handle.shared;
-    handle.checkSession(); // before anything is written
-    isRewriting = shared.isRewriting();
+    useCurrent();
+    check(); // before anything is written
+    boolean isRewriting = shared.isRewriting();
     // A transaction that was open when the leader died is not covered before it is published.
     boolean isLast = isRewriting && shared.owner(SharedState.WRITER) == 0;
     finishNext();
@@ -174,12 +192,17 @@ final class Syncer {
     handle.slots.pinLeader(meta);
     try {
       if (meta.txn() != steady) {
-        tree.pages = handle.file.map(meta.pageCount());
-        seal(steady);
+        tree.pages = generation.file.map(meta.pageCount());
+        Sealer.seal(tree, meta, steady, isRewriting);
+        if (isRewriting && meta.logPage() != 0) {
+          PageFile file = generation.file;
+          long page = meta.logPage();
+          Sealer.rewrite(file.segment(page), file.offset(page), meta.logBytes());
+        }
         sync();
         check(turn);
         shared.nextSteady(meta.txn());
-        metas.write(meta, steady);
+        generation.metas.write(meta, steady);
         sync();
         if (!shared.steady(steady, meta.txn())) {
           shared.poison(SharedState.LOCK_LOST);
@@ -199,13 +222,18 @@ final class Syncer {
     SharedState shared = handle.shared;
     long steady = shared.steady();
     long next = shared.nextSteady();
-    if (next == steady || metas.find(next) == null) {
+    if (next == steady || generation.metas.find(next) == null) {
       return;
     }
-    metas.rewrite(next);
+    generation.metas.rewrite(next);
     sync();
     check(turn);
     shared.steady(steady, next);
+  }
+
+  /** Checks that the turn of a steady sync is still this handle's. */
+  void check() {
+    check(turn);
   }
 
   private void check(Turn mine) {
@@ -219,101 +247,10 @@ final class Syncer {
   private void sync() {
     try {
       Faults.surface();
-      handle.file.sync();
+      generation.file.sync();
     } catch (RuntimeException | Error e) {
       handle.shared.poison(SharedState.SYNC_FAILED);
       throw e;
-    }
-  }
-
-  // Checksums.
-
-  /** Writes the checksums of all pages that the meta reaches and the steady state does not. */
-  private void seal(long steady) {
-    for (int i = 0; i < meta.records(); i++) {
-      int at = Meta.record(i);
-      sealTree(
-          meta.segment.get(LE_LONG_UNALIGNED, at + Meta.TABLE_ROOT),
-          meta.segment.get(LE_LONG_UNALIGNED, at + Meta.TABLE_BIRTH),
-          steady,
-          false);
-    }
-    sealTree(meta.catalogRoot(), meta.catalogBirth(), steady, true);
-    if (isRewriting && meta.logPage() != 0) {
-      rewrite(
-          handle.file.segment(meta.logPage()), handle.file.offset(meta.logPage()), meta.logBytes());
-    }
-  }
-
-  private void sealTree(long root, long birth, long steady, boolean isCatalog) {
-    if (root == 0 || !isNew(birth, steady)) {
-      return;
-    }
-    MemorySegment s = tree.pages.segment(root);
-    long b = tree.pages.offset(root);
-    sealNode(s, b, tree.checkRoot(s, b, root, birth), steady, isCatalog);
-  }
-
-  private static boolean isNew(long birth, long steady) {
-    return Long.compareUnsigned(birth, steady) > 0;
-  }
-
-  private void sealNode(MemorySegment s, long b, int level, long steady, boolean isCatalog) {
-    int count = Node.count(s, b);
-    for (int i = 0; i < count; i++) {
-      long slot = Node.slot(s, b, i);
-      if (Node.isLong(slot)) {
-        sealRun(s, Node.keyRun(s, b, slot), Node.KEY_RUN, steady);
-      }
-      if (level > 0) {
-        long child = Node.child(s, b, i);
-        long birth = Node.childBirth(s, b, i);
-        if (isNew(birth, steady)) {
-          MemorySegment cs = tree.pages.segment(child);
-          long cb = tree.pages.offset(child);
-          tree.check(cs, cb, child, birth, level - 1);
-          sealNode(cs, cb, level - 1, steady, isCatalog);
-        }
-      } else if (Node.isValueInRun(s, b, slot)) {
-        sealRun(s, Node.value(s, b, slot), Node.VALUE_RUN, steady);
-      } else if (isCatalog && Catalog.isRecord(s, Node.key(s, b, slot), Node.keyBytes(slot))) {
-        sealTable(s, Node.value(s, b, slot), steady);
-      }
-    }
-    Node.checksum(s, b, Node.sum(s, b, tree.pageSize));
-    if (isRewriting) {
-      rewrite(s, b, tree.pageSize);
-    }
-  }
-
-  /** Seals the tree of a table in the catalog, unless its record there is out of date. */
-  private void sealTable(MemorySegment s, long at, long steady) {
-    if (meta.find(s.get(LE_LONG_UNALIGNED, at + Meta.TABLE_ID)) < 0) {
-      sealTree(
-          s.get(LE_LONG_UNALIGNED, at + Meta.TABLE_ROOT),
-          s.get(LE_LONG_UNALIGNED, at + Meta.TABLE_BIRTH),
-          steady,
-          false);
-    }
-  }
-
-  private void sealRun(MemorySegment s, long reference, int kind, long steady) {
-    if (!isNew(s.get(LE_LONG_UNALIGNED, reference + 8), steady)) {
-      return;
-    }
-    long length = s.get(LE_LONG_UNALIGNED, reference + 16);
-    MemorySegment rs = tree.run(s, reference, kind, length);
-    long rb = tree.pages.offset(s.get(LE_LONG_UNALIGNED, reference));
-    Node.checksum(rs, rb, Hash.XXH3.hash(rs, rb + 8, Node.CONTENT - 8 + length));
-    if (isRewriting) {
-      rewrite(rs, rb, Node.CONTENT + length);
-    }
-  }
-
-  /** Stores to each page of the operating system what is there, so that the next sync writes it. */
-  private static void rewrite(MemorySegment s, long b, long bytes) {
-    for (long at = 0; at < bytes; at += OS_PAGE) {
-      s.set(BYTE, b + at, s.get(BYTE, b + at));
     }
   }
 }

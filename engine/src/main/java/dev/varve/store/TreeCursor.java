@@ -165,6 +165,46 @@ final class TreeCursor {
     ahead = sum;
   }
 
+  /**
+   * Moves two cursors of trees in one file, both at entries, behind the largest subtree that both
+   * trees share and are at the beginning of.
+   *
+   * @return false if there is none; then they stay
+   */
+  static boolean skipShared(TreeCursor a, TreeCursor b) {
+    int most = Math.min(a.path.depth, b.path.depth);
+    int shared = 0;
+    while (shared <= most && a.isAtStartOfSame(b, shared)) {
+      shared++;
+    }
+    if (shared == 0) {
+      return false;
+    }
+    a.leave(shared - 1);
+    b.leave(shared - 1);
+    return true;
+  }
+
+  /** Whether both are at the first entry of the same page, so many levels above the leaves. */
+  private boolean isAtStartOfSame(TreeCursor other, int level) {
+    int i = path.depth - level;
+    int k = other.path.depth - level;
+    MemorySegment s = path.segment[i];
+    MemorySegment o = other.path.segment[k];
+    return path.index[i] == 0
+        && other.path.index[k] == 0
+        && Node.number(s, path.offset[i]) == Node.number(o, other.path.offset[k])
+        && Node.birth(s, path.offset[i]) == Node.birth(o, other.path.offset[k]);
+  }
+
+  /** Goes behind the node that is so many levels above the leaf. */
+  private void leave(int levels) {
+    for (int i = 0; i < levels; i++) {
+      path.pop();
+    }
+    nextLeaf();
+  }
+
   /** Goes down to the first or last entry below the last node of the path. */
   private void down(boolean toFirst) {
     while (path.level > 0) {

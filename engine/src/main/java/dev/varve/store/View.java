@@ -15,7 +15,11 @@ import org.jspecify.annotations.Nullable;
 abstract class View {
   final Handle handle;
   final Meta meta = new Meta();
-  final Tree tree;
+
+  /** The file that the state is in, and how it is read; others after a compaction. */
+  Generation generation;
+
+  Tree tree;
   final NodePath path = new NodePath();
   final Key key = new Key();
   private final Key name = new Key();
@@ -40,8 +44,9 @@ abstract class View {
   /** Goes up with each change, after which values may be elsewhere; 0 where only is read. */
   long changes;
 
-  View(Handle handle, Tree tree) {
+  View(Handle handle, Generation generation, Tree tree) {
     this.handle = handle;
+    this.generation = generation;
     this.tree = tree;
   }
 

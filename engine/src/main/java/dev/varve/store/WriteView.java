@@ -13,9 +13,9 @@ final class WriteView extends View {
   private static final long MANY_WAITING = 256;
   private static final long LOOK_NANOS = 100_000_000;
 
-  private final TreeWriter writer;
-  private final TreeLoader loader;
-  private final FreeSpace free;
+  private TreeWriter writer;
+  private TreeLoader loader;
+  private FreeSpace free;
   private final Meta committed = new Meta();
   private final TableState catalog = new TableState();
   private final TableState evicted = new TableState();
@@ -56,11 +56,24 @@ final class WriteView extends View {
       List<TableState> states,
       boolean changed) {}
 
-  WriteView(Handle handle, FreeSpace free) {
-    super(handle, new TreeWriter(handle.file, handle.verifier, free));
+  WriteView(Handle handle, Generation generation) {
+    this(handle, generation, new FreeSpace(generation.file, handle.path.toString()));
+  }
+
+  private WriteView(Handle handle, Generation generation, FreeSpace free) {
+    super(handle, generation, new TreeWriter(generation.file, generation.verifier, free));
     this.writer = (TreeWriter) tree;
     this.loader = new TreeLoader(writer);
     this.free = free;
+  }
+
+  /** Goes over to the file that a compaction has put in the place of the former one. */
+  private void use(Generation now) {
+    generation = now;
+    free = new FreeSpace(now.file, handle.path.toString());
+    writer = new TreeWriter(now.file, now.verifier, free);
+    loader = new TreeLoader(writer);
+    tree = writer;
   }
 
   /** Begins a transaction; the handle has the writer's turn. */
@@ -72,8 +85,15 @@ final class WriteView extends View {
       if (!handle.shared.copyRing(last, committed)) {
         throw handle.corruptRing(last);
       }
-      handle.file.map(committed.pageCount());
-      handle.file.mapLog(committed);
+      Generation now = handle.generation(committed);
+      if (now == null) {
+        throw handle.corruptRing(last);
+      }
+      if (now != generation) {
+        use(now);
+      }
+      now.file.map(committed.pageCount());
+      now.file.mapLog(committed);
       free.load(committed);
     }
     lookForTheDead();

@@ -83,7 +83,7 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
 
   @Override
   public Optional<ProcessLock> tryLock(Path lockFile, long position, LockMode mode) {
-    return position > SLOTS
+    return position > SLOTS && position < Gate.COMPACTION
         ? Optional.of(new Nobodys(mode))
         : storage.tryLock(lockFile, position, mode);
   }

@@ -24,7 +24,7 @@ final class StoreChecks {
 
   private StoreChecks(Handle handle, Meta meta) {
     this.meta = meta;
-    this.tree = new Tree(handle.file.map(meta.pageCount()), handle.verifier);
+    this.tree = handle.currentGeneration().tree();
   }
 
   // Content.
@@ -125,17 +125,20 @@ final class StoreChecks {
           false);
     }
     tree(meta.catalogRoot(), meta.catalogBirth(), true);
-    FreeSpace space = new FreeSpace(handle.file, "test");
-    handle.file.mapLog(meta);
+    FreeSpace space = new FreeSpace(handle.currentGeneration().file, "test");
+    handle.currentGeneration().file.mapLog(meta);
     space.load(meta);
     space.forEachFree((page, count, birth, freed) -> own(page, count));
     space.forEachWaiting((page, count, birth, freed) -> own(page, count));
     if (meta.logPage() != 0) {
       long base =
           handle
+              .currentGeneration()
               .file
               .segment(meta.logPage())
-              .get(LE_LONG_UNALIGNED, handle.file.offset(meta.logPage()) + FreeLog.CONTENT);
+              .get(
+                  LE_LONG_UNALIGNED,
+                  handle.currentGeneration().file.offset(meta.logPage()) + FreeLog.CONTENT);
       own(meta.logPage(), base >>> 40 & 0xFFFFF);
       own(space.sparePage(), space.sparePages());
     }

@@ -149,6 +149,7 @@ class StoreCrashTest {
     Observer observer = new Observer(SEED);
     StoreLife life = observer.life;
     observer.rest = true;
+    life.compacts = false;
     life.open();
     while (life.log(Meta::logBytes) < 62_000) {
       life.transaction();

@@ -105,7 +105,8 @@ final class StoreDecoder {
     check(pageCount >= 3 && (long) pageCount << shift <= file.length, "page count", pageCount);
     long records = in.getLong(meta + 88);
     check(records >= 0 && records <= 4, "records", records);
-    zero(meta + 96 + 48 * (int) records, meta + 312);
+    zero(meta + 96 + 48 * (int) records, meta + 304);
+    check(Long.compareUnsigned(in.getLong(meta + 304), txn) <= 0, "generation", txn);
   }
 
   private void use(long page, long count) {
@@ -320,6 +321,7 @@ final class StoreDecoder {
       boolean isRoot,
       Found found) {
     check(Long.compareUnsigned(birth, parentBirth) <= 0, "birth", page);
+    check(Long.compareUnsigned(birth, in.getLong(meta + 304)) >= 0, "birth, generation", page);
     use(page, 1);
     int b = Math.toIntExact(page << shift);
     int count = u16(b + 26);

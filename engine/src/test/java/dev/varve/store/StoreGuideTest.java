@@ -161,6 +161,34 @@ class StoreGuideTest {
   }
 
   @Test
+  void copies() {
+    Path copy = home.resolve("copy.varve");
+    try (Store store = Store.open(path)) {
+      store.write(tx -> store.table("visits").put(tx, new byte[] {1}, new byte[] {2}));
+      store.backup(copy);
+      try (Store other = Store.open(copy)) {
+        seen.add(other.read(tx -> other.table("visits").count(tx)) + " copied");
+      }
+      assertThat(seen).containsExactly("1 copied");
+      store.compact((pages, total) -> seen.add(pages + " of " + total));
+      assertThat(seen).hasSizeGreaterThan(1);
+    }
+  }
+
+  @Test
+  void salvage() {
+    Path rescued = home.resolve("rescued.varve");
+    try (Store store = Store.open(path)) {
+      store.write(tx -> store.table("visits").put(tx, new byte[] {1}, new byte[] {2}));
+    }
+    StoreSalvage report = Store.salvage(path, rescued);
+    for (StoreSalvage.SavedTable table : report.tables()) {
+      seen.add(table.name() + ": " + table.saved() + " of " + table.expected());
+    }
+    assertThat(seen).containsExactly("visits: 1 of 1");
+  }
+
+  @Test
   void transactions() {
     long limit = 2;
     try (Store store = Store.open(path)) {

@@ -46,6 +46,10 @@ final class StoreLife {
 
   private Store store;
   boolean isOpen;
+
+  /** Whether the store is compacted at times. */
+  boolean compacts = true;
+
   private int commits;
   private boolean syncs = true;
   private int looks;
@@ -136,7 +140,16 @@ final class StoreLife {
     step.run();
     if (what == 2 || (what == 3 && !syncs)) {
       sync();
+    } else if (what == 4 && compacts) {
+      compact();
     }
+  }
+
+  /** What a compaction has copied is durable, whatever it was before. */
+  void compact() {
+    store.compact();
+    durable = acknowledged;
+    step.run();
   }
 
   void commit(WriteTransaction transaction, Durability durability) {

@@ -161,6 +161,9 @@ final class StoreModel {
       }
       case 5 -> {
         Store store = store();
+        if (random.nextInt(2) == 0) {
+          store.compact();
+        }
         try (ReadTransaction tx = store.beginRead()) {
           browse(store, tx, committed);
         }

@@ -71,6 +71,8 @@ final class StoreProcess {
           say(Long.toString(load.commit(writer, random)));
           if (random.nextInt(50) == 0) {
             store.sync();
+          } else if (random.nextInt(80) == 0) {
+            store.compact();
           }
         }
         say("closing");
