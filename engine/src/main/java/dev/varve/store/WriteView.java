@@ -251,7 +251,6 @@ final class WriteView extends View {
   /** Ends a nested transaction and undoes what it did. */
   void rollback() {
     parkCursors();
-    changes++;
     Savepoint savepoint = pop();
     free.rollback(savepoint.mark);
     operations.rollback(savepoint.operations);

@@ -11,6 +11,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
@@ -175,6 +176,36 @@ class StoreLoadTest {
     tx.commit();
     assertThatThrownBy(() -> table.load(tx, keys(2))).isInstanceOf(ClosedException.class);
     assertThat(contents()).containsExactly(1);
+  }
+
+  /** Values of one piece of memory of the loader, and of several. */
+  @Test
+  void largeValues() {
+    byte[][] values = {new byte[(256 << 10) - 48], new byte[(256 << 10) - 47], new byte[700_001]};
+    Random random = new Random(1);
+    int[] next = {0};
+    for (byte[] value : values) {
+      random.nextBytes(value);
+    }
+    store.write(
+        tx ->
+            table.load(
+                tx,
+                entry -> {
+                  int i = next[0]++;
+                  byte[] value = values[Math.min(i, 2)];
+                  entry.key(MemorySegment.ofArray(new byte[] {(byte) i}), 0, 1);
+                  entry.value(MemorySegment.ofArray(value), 0, value.length);
+                  return i < 3;
+                }));
+    store.read(
+        tx -> {
+          for (int i = 0; i < 3; i++) {
+            assertThat(table.get(tx, new byte[] {(byte) i})).isEqualTo(values[i]);
+          }
+          return null;
+        });
+    assertThat(store.check().findings()).isEmpty();
   }
 
   @Test
