@@ -146,21 +146,32 @@ class StoreCrashTest {
   /** Among them the ones in which the free log is written anew. */
   @Test
   void theFreeLogIsWrittenAnew() {
+    StoreLife dry = new StoreLife(StoreLife.machine(SEED), SEED, () -> {});
+    int last = untilTheFreeLogMoves(dry);
+    dry.close();
     Observer observer = new Observer(SEED);
     StoreLife life = observer.life;
     observer.rest = true;
     life.compacts = false;
     life.open();
-    while (life.log(Meta::logBytes) < 62_000) {
-      life.transaction();
-    }
-    long log = life.log(Meta::logPage);
-    for (int after = 0; after < (LONG ? 20 : 4); after += life.log(Meta::logPage) == log ? 0 : 1) {
-      observer.rest = life.log(Meta::logBytes) < 65_000 && life.log(Meta::logPage) == log;
+    for (int i = 0; i < last + (LONG ? 20 : 4); i++) {
+      observer.rest = i < last - 5;
       life.transaction();
     }
     life.close();
     observer.end();
+  }
+
+  private static int untilTheFreeLogMoves(StoreLife life) {
+    life.compacts = false;
+    life.open();
+    life.transaction();
+    life.transaction();
+    int transactions = 2;
+    for (long log = life.log(Meta::logPage); life.log(Meta::logPage) == log; transactions++) {
+      life.transaction();
+    }
+    return transactions;
   }
 
   /**

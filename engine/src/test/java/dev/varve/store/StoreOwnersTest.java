@@ -37,9 +37,9 @@ class StoreOwnersTest {
     Handle handle = handle(store);
     Meta meta = new Meta();
     assertThat(handle.shared.copyRing(handle.shared.published(), meta)).isTrue();
-    FreeSpace space = new FreeSpace(handle.file, "test");
-    handle.file.map(meta.pageCount());
-    handle.file.mapLog(meta);
+    FreeSpace space = new FreeSpace(handle.currentGeneration().file, "test");
+    handle.currentGeneration().file.map(meta.pageCount());
+    handle.currentGeneration().file.mapLog(meta);
     space.load(meta);
     return space.waitingPages();
   }

@@ -137,7 +137,7 @@ class StoreProcessesTest {
       others = store.<Long>read(tx -> counts.get(tx, 1L)) - before;
       assertThat(Math.max(mine, others))
           .as("%s and %s turns", mine, others)
-          .isLessThan(4_000 + 20 * Math.min(mine, others));
+          .isLessThan(20_000 + 20 * Math.min(mine, others));
     }
     assertThat(store.check().findings()).isEmpty();
   }
