@@ -299,6 +299,35 @@ class FreeSpaceTest {
     assertReadTheSame();
   }
 
+  /** A spare that is smaller than a log should be is better than none. */
+  @Test
+  void aSmallSpareIsTakenWhenTheDiskIsFull() {
+    begin(1);
+    List<Long> taken = new ArrayList<>();
+    for (int i = 0; i < 3000; i++) {
+      taken.add(space.take(1));
+    }
+    commit();
+    begin(2);
+    while (space.freePages() > 0) {
+      space.take(1);
+    }
+    for (int i = 0; i < 2800; i += 2) {
+      space.free(taken.get(i), 1, 2, false);
+    }
+    commit();
+    pages.isFull = true;
+    long log = meta.logPage();
+    long spare = space.sparePage();
+    for (int i = 0; i < 3000 && meta.logPage() == log; i++) {
+      begin(2, meta.txn());
+      commit();
+    }
+    assertThat(meta.logPage()).isEqualTo(spare);
+    assertThat(space.sparePage()).isEqualTo(log);
+    assertReadTheSame();
+  }
+
   @Test
   void twoRunsTakeTurns() {
     TreeSet<Long> runs = new TreeSet<>();

@@ -154,7 +154,7 @@ class StoreFaultTest {
         }
       }
       refused++;
-      overwriteUntilFull(store, sizes);
+      putSmallUntilFull(store, sizes);
       List<Integer> order = new ArrayList<>(sizes.keySet());
       if (round % 4 < 2) {
         Collections.shuffle(order, new Random(round));
@@ -179,21 +179,19 @@ class StoreFaultTest {
     assertThat(refused).isPositive();
   }
 
-  /** Overwrites values of the same size, which takes as many pages as deleting does. */
-  private static void overwriteUntilFull(Store store, TreeMap<Integer, Integer> sizes) {
+  /** Puts small values, where there was no room for larger ones, until there is none for them. */
+  private static void putSmallUntilFull(Store store, TreeMap<Integer, Integer> sizes) {
+    store.sync(); // from now on each page that is copied waits
     int full = 0;
-    for (Map.Entry<Integer, Integer> entry : sizes.entrySet()) {
+    for (int key = 0; full < 5; key += 7) {
+      int next = key & 0xFFFF;
       try {
-        byte[] value = new byte[entry.getValue()];
-        store.write(t -> store.table("t").put(t, key(entry.getKey()), value));
+        store.write(t -> store.table("t").put(t, key(next), new byte[400]));
+        sizes.put(next, 400);
       } catch (FullException e) {
         full++;
       }
-      if (full == 5) {
-        break;
-      }
     }
-    assertThat(full).isPositive();
   }
 
   private static byte[] key(int key) {

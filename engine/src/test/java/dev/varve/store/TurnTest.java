@@ -19,9 +19,11 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The writer's turn, the leader's, and the gate. */
+@Timeout(120)
 class TurnTest {
   private static final Duration LONG = Duration.ofSeconds(60);
   private final SimulatedStorage storage = SharedStateTest.simulated();
