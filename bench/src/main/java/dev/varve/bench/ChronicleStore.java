@@ -44,6 +44,7 @@ final class ChronicleStore implements StorePeer {
       for (long i = 0; i < operations; i++) {
         keys.set(this, i);
         key.get(0, keyBytes);
+        value.get(0, bytes);
         map.put(keyBytes, bytes);
       }
     }

@@ -60,13 +60,12 @@ final class SqliteStore implements StorePeer {
 
     @Override
     void put(long operations, long batch, Keys keys) throws SQLException {
-      byte[] bytes = newValue();
       connection.setAutoCommit(batch == 1);
       for (long i = 0; i < operations; ) {
         for (long end = Math.min(operations, i + batch); i < end; i++) {
           keys.set(this, i);
           putting.setBytes(1, keyBytes());
-          putting.setBytes(2, bytes);
+          putting.setBytes(2, newValue());
           putting.executeUpdate();
         }
         if (batch > 1) {

@@ -59,7 +59,7 @@ public final class StoreCurves {
       client.put(entries, 10_000, (to, i) -> to.key(i, false));
       curve("alone", peer, client);
       try (ReadTransaction held = peer.store.beginRead()) {
-        curve("beside a snapshot held, of txn " + held, peer, client);
+        curve("beside a snapshot held, of txn " + held.snapshot(), peer, client);
       }
       curve("alone again", peer, client);
       AtomicBoolean isOver = new AtomicBoolean();

@@ -64,6 +64,9 @@ interface StorePeer extends AutoCloseable {
 
     final SplittableRandom random = new SplittableRandom(1);
 
+    /** How many values there were; one library does not write what is there already. */
+    private long values;
+
     Client(int valueBytes) {
       value = ByteBuffer.allocateDirect(valueBytes);
       target = ByteBuffer.allocateDirect(valueBytes);
@@ -73,8 +76,9 @@ interface StorePeer extends AutoCloseable {
       value.clear();
     }
 
-    /** Sets the key to that of a number: random ones, or in order. */
+    /** Sets the key to that of a number: random ones, or in order; and the value to a new one. */
     final void key(long number, boolean inOrder) {
+      value.putLong(0, ++values);
       long first = inOrder ? number : mix(number);
       key.putLong(0, first).putLong(8, ~first);
     }

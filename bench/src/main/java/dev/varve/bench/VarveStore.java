@@ -82,6 +82,25 @@ final class VarveStore implements StorePeer {
     }
 
     @Override
+    void load(long entries) {
+      long[] next = new long[1];
+      try (WriteTransaction transaction = store.beginWrite()) {
+        table.load(
+            transaction,
+            entry -> {
+              boolean more = next[0] < entries;
+              if (more) {
+                key(next[0]++, true);
+                entry.key(keySegment, 0, KEY_BYTES);
+                entry.value(valueSegment, 0, valueBytes);
+              }
+              return more;
+            });
+        transaction.commit();
+      }
+    }
+
+    @Override
     long scan() {
       long count = 0;
       try (ReadTransaction transaction = store.beginRead();
