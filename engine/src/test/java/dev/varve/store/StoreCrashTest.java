@@ -150,12 +150,12 @@ class StoreCrashTest {
     StoreLife life = observer.life;
     observer.rest = true;
     life.open();
-    while (life.log(Meta::logBytes) < 62_000) {
+    while (life.log(Meta::logBytes) < 54_000) {
       life.transaction();
     }
     long log = life.log(Meta::logPage);
     for (int after = 0; after < (LONG ? 20 : 4); after += life.log(Meta::logPage) == log ? 0 : 1) {
-      observer.rest = life.log(Meta::logBytes) < 65_000 && life.log(Meta::logPage) == log;
+      observer.rest = life.log(Meta::logBytes) < 56_800 && life.log(Meta::logPage) == log;
       life.transaction();
     }
     life.close();
