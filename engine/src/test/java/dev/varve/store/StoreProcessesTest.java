@@ -126,10 +126,11 @@ class StoreProcessesTest {
   /** Commits without rest, as number 2, while number 1 does. */
   private static void assertShared(Store store) {
     Table<Long, Long> counts = store.table("haste", KeyCodecs.int64(), ValueCodecs.int64());
-    while (store.<Long>read(tx -> counts.get(tx, 1L)) == null) {
-      Thread.onSpinWait();
+    long before = 0;
+    while (before < 4_000) { // until its code is compiled: turns are shared by time
+      Long count = store.read(tx -> counts.get(tx, 1L));
+      before = count == null ? 0 : count;
     }
-    long before = store.<Long>read(tx -> counts.get(tx, 1L));
     long mine = 0;
     long others = 0;
     while (mine < 4_000 || others < 4_000) {
@@ -137,7 +138,7 @@ class StoreProcessesTest {
       others = store.<Long>read(tx -> counts.get(tx, 1L)) - before;
       assertThat(Math.max(mine, others))
           .as("%s and %s turns", mine, others)
-          .isLessThan(20_000 + 20 * Math.min(mine, others));
+          .isLessThan(20_000 + 40 * Math.min(mine, others));
     }
     assertThat(store.check().findings()).isEmpty();
   }
