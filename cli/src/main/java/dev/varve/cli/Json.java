@@ -4,7 +4,7 @@ package dev.varve.cli;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
-import java.io.PrintStream;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -17,8 +17,15 @@ final class Json {
   private Json() {}
 
   /** Returns a generator of UTF-8 that leaves the stream open. */
-  static JsonGenerator to(PrintStream out) throws IOException {
+  static JsonGenerator to(OutputStream out) throws IOException {
     return FACTORY.createGenerator(out);
+  }
+
+  /** Writes bytes as an object with a field {@code text} or {@code base64}. */
+  static void writeBytes(JsonGenerator json, String field, byte[] bytes) throws IOException {
+    json.writeObjectFieldStart(field);
+    writeBytes(json, bytes);
+    json.writeEndObject();
   }
 
   /** Writes bytes as a field {@code text} if they are UTF-8, else as {@code base64}. */

@@ -15,6 +15,16 @@ final class TextTable {
     return String.format(Locale.ROOT, "%,d %s%s", number, noun, number == 1 ? "" : plural);
   }
 
+  /** Returns a number of entries with its noun. */
+  static String entries(long number) {
+    return number(number) + (number == 1 ? " entry" : " entries");
+  }
+
+  /** Returns a number as it is shown. */
+  static String number(long number) {
+    return String.format(Locale.ROOT, "%,d", number);
+  }
+
   static void write(PrintStream out, List<List<String>> rows) {
     int[] widths = new int[rows.getFirst().size()];
     for (List<String> row : rows) {

@@ -23,9 +23,9 @@ import picocli.CommandLine.Spec;
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "",
-      "Exit codes: 0 done, 1 defect, 2 wrong usage, 3 not found, 4 invalid input, 5 full, 6 in use or"
-          + " existing, 7 refused by the system, 8 library or access missing, 130 interrupted, 141 broken"
-          + " pipe."
+      "Exit codes: 0 done, 1 defect, 2 wrong usage, 3 not found, 4 invalid input, 5 full, 6 in use"
+          + " or existing, 7 refused by the system, 8 library or access missing, 130 interrupted,"
+          + " 141 broken pipe."
     })
 public final class Varve implements Runnable {
   @Spec private CommandSpec spec;
@@ -74,15 +74,18 @@ public final class Varve implements Runnable {
     Varve varve = new Varve();
     Charset charset = streams.out().charset();
     CommandLine records = new CommandLine(new RecordsCommand());
+    CommandLine store = new CommandLine(new StoreCommand());
     CommandLine line =
         new CommandLine(varve)
             .addSubcommand(new ReplayCommand(streams, interruption))
             .addSubcommand(new InspectCommand(streams))
             .addSubcommand(new DeleteCommand(streams))
             .addSubcommand(records)
+            .addSubcommand(store)
             .addSubcommand(new CompletionCommand())
             .addSubcommand(new HelpCommand());
     RecordsCommand.addTo(records, streams);
+    StoreCommand.addTo(store, streams);
     return line.setOut(new PrintWriter(streams.out(), true, charset))
         .setErr(new PrintWriter(streams.err(), true, charset))
         .setUsageHelpWidth(100)

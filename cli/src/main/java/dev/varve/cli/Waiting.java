@@ -31,14 +31,28 @@ final class Waiting {
    *     of the process
    */
   static <T> T on(Streams streams, boolean quiet, String task, Work<T> work) throws Exception {
+    return on(streams, quiet, task, "bytes", work);
+  }
+
+  /**
+   * Does work in another thread and waits for it, as the method above does.
+   *
+   * @param streams where progress is shown
+   * @param quiet whether none is shown
+   * @param task the name of the work
+   * @param unit what its progress counts
+   * @param work the work
+   */
+  static <T> T on(Streams streams, boolean quiet, String task, String unit, Work<T> work)
+      throws Exception {
     ExecutorService thread =
         Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name(task).factory());
-    try (Progress bar = new Progress(streams, quiet, task, "bytes")) {
-      AtomicLong bytes = new AtomicLong();
+    try (Progress bar = new Progress(streams, quiet, task, unit)) {
+      AtomicLong current = new AtomicLong();
       AtomicLong most = new AtomicLong(-1);
       RecordProgress progress =
           (done, all) -> {
-            bytes.set(done);
+            current.set(done);
             most.set(all);
           };
       Future<T> result = thread.submit(() -> work.call(progress));
@@ -46,7 +60,7 @@ final class Waiting {
         try {
           return result.get(TICK_MILLIS, TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-          bar.update(bytes.get(), most.get(), "");
+          bar.update(current.get(), most.get(), "");
         }
       }
     } catch (ExecutionException e) {
