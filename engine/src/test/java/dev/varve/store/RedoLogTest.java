@@ -18,6 +18,7 @@ import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import dev.varve.memory.Hash;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
@@ -350,6 +351,49 @@ class RedoLogTest {
       eachLoss(storage, keys -> assertThat(keys).containsExactly(1, 2));
     }
     assertThat(bytes(storage, LOG)).isEqualTo(theirs);
+  }
+
+  /** No record says what is written into a reserved value, nor what a load brings. */
+  @Test
+  void reservedValuesAndLoadsAreDurableWithoutARecord() {
+    try (Store store = StoreLife.open(storage)) {
+      sync(store, 1);
+      sync(store, 2);
+      try (WriteTransaction tx = store.beginWrite(Durability.SYNC)) {
+        ReservedValue value =
+            store.table("t").reserve(tx, MemorySegment.ofArray(new byte[] {3}), 100);
+        value.setLong(0, 42);
+        tx.commit();
+      }
+      storage.crashStates(LIMIT).forEach(left -> assertThat(value(left, 3)).isEqualTo(42));
+      try (WriteTransaction tx = store.beginWrite(Durability.SYNC)) {
+        boolean[] given = new boolean[1];
+        store
+            .table("t")
+            .load(
+                tx,
+                entry -> {
+                  entry.key(MemorySegment.ofArray(new byte[] {4}), 0, 1);
+                  entry.value(MemorySegment.ofArray(new long[] {43}), 0, 8);
+                  boolean more = !given[0];
+                  given[0] = true;
+                  return more;
+                });
+        tx.commit();
+      }
+      storage.crashStates(LIMIT).forEach(left -> assertThat(value(left, 4)).isEqualTo(43));
+    }
+  }
+
+  /** Returns the first word of a value in what is left after a boot. */
+  private static long value(SimulatedStorage left, int key) {
+    left.bootId(Optional.of("another boot"));
+    MemorySegment word = MemorySegment.ofArray(new long[1]);
+    try (Store store = StoreLife.open(left);
+        ReadTransaction tx = store.beginRead()) {
+      store.table("t").get(tx, MemorySegment.ofArray(new byte[] {(byte) key}), word);
+    }
+    return word.get(ValueLayout.JAVA_LONG_UNALIGNED, 0);
   }
 
   @Test
