@@ -449,7 +449,12 @@ public final class SkipListCursor {
 
   private void touchNext() {
     if (reachesEnd && next != 0) {
-      touched = place.touch(next);
+      try {
+        touched = place.touch(next);
+      } catch (IllegalStateException e) {
+        // Where the map was cleared there is nothing to fetch ahead; what was copied stands.
+        map.successor(place.list, e);
+      }
     }
   }
 

@@ -4,6 +4,7 @@ package dev.varve.map;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.ClosedException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
@@ -13,6 +14,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -194,5 +196,28 @@ class SkipListCursorTest {
 
   private static MemorySegment number(long key) {
     return MemorySegment.ofArray(ByteBuffer.allocate(Long.BYTES).putLong(key).array());
+  }
+
+  @Test
+  void fetchingAheadInMemoryThatWasGivenBackIsNoError() {
+    // Wherever in a copied image the cursor is when the map is cleared or closed.
+    for (int steps = 1; steps < 200; steps++) {
+      try (SkipListMap map = SkipListMap.builder().longKeys().longValues().build()) {
+        for (long key = 0; key < 400; key++) {
+          map.put(key, key);
+        }
+        SkipListCursor cursor = map.cursor();
+        for (int i = 0; i < steps; i++) {
+          assertThat(cursor.next()).isTrue();
+        }
+        map.clear();
+        for (long key = steps; cursor.next(); key++) {
+          assertThat(cursor.longKey()).isEqualTo(key);
+        }
+        assertThat(cursor.isAtEntry()).isFalse();
+        map.close();
+        assertThatThrownBy(cursor::next).isInstanceOf(ClosedException.class);
+      }
+    }
   }
 }
