@@ -11,8 +11,8 @@ import dev.varve.map.Tree.Mode;
 import dev.varve.map.TreeReader.Want;
 import dev.varve.memory.SlabPool;
 import java.lang.foreign.MemorySegment;
-import java.util.NavigableMap;
 import java.util.Objects;
+import java.util.concurrent.ConcurrentNavigableMap;
 import java.util.function.LongBinaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -105,7 +105,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
   final ValueCodec<V> values;
   final Tree tree;
   private final @Nullable SlabPool ownPool;
-  private final NavigableMap<K, V> view;
+  private final ConcurrentNavigableMap<K, V> view;
 
   CsbTreeMap(CsbTreeMapBuilder<K, V> builder) {
     keys = builder.keys;
@@ -119,7 +119,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
     ownPool = pool == null ? new SlabPool(builder.slabBytes(), 0) : null;
     tree =
         new Tree(layout, pool == null ? Objects.requireNonNull(ownPool) : pool, builder.maxBytes);
-    view = new TreeMapView<>(this);
+    view = new MapView<>(new TreeTyped<>(keys, values, tree));
   }
 
   /**
@@ -154,11 +154,12 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    *
    * <p>Its iterators are weakly consistent, its {@code compute} and {@code merge} atomic: the
    * function runs once, under the lock, and must not change the map. Null is no key and no value.
-   * Entries are snapshots; they do not support {@code setValue}.
+   * Entries are copies; {@code setValue} of one that a loop has met puts. {@code clear} of the
+   * whole view is that of this map.
    *
    * @return always the same view
    */
-  public NavigableMap<K, V> asMap() {
+  public ConcurrentNavigableMap<K, V> asMap() {
     return view;
   }
 

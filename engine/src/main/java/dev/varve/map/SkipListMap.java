@@ -446,10 +446,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @throws IllegalArgumentException if a codec gives other sizes
    */
   public <K, V> ConcurrentNavigableMap<K, V> asMap(KeyCodec<K> keys, ValueCodec<V> values) {
-    return new SkipListView<>(
-        new SkipListTyped<>(this, keys, values),
-        new SkipListRange<>(null, false, null, false),
-        false);
+    return new MapView<>(new SkipListTyped<>(this, keys, values));
   }
 
   /**

@@ -6,23 +6,22 @@ import dev.varve.codec.LongKeyCodec;
 import dev.varve.codec.LongValueCodec;
 import dev.varve.codec.ValueCodec;
 import java.lang.foreign.MemorySegment;
-import java.util.AbstractMap.SimpleImmutableEntry;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** A skip list map with codecs on it: single operations by typed keys and values. */
-final class SkipListTyped<K, V> {
+final class SkipListTyped<K, V> implements TypedMap<K, V> {
 
-  final SkipListMap map;
-  final KeyCodec<K> keys;
+  private final SkipListMap map;
+  private final KeyCodec<K> keys;
   private final ValueCodec<V> values;
   private final @Nullable LongKeyCodec<K> longKeys;
   private final @Nullable LongValueCodec<V> longValues;
 
   /** One cursor at rest. */
-  private final AtomicReference<@Nullable SkipListCursor> rest = new AtomicReference<>();
+  private final AtomicReference<@Nullable EntryCursor<K, V>> rest = new AtomicReference<>();
 
   SkipListTyped(SkipListMap map, KeyCodec<K> keys, ValueCodec<V> values) {
     this.map = map;
@@ -86,7 +85,29 @@ final class SkipListTyped<K, V> {
     return values.decode(old, 0, (int) old.byteSize());
   }
 
-  @Nullable V get(K key) {
+  @Override
+  public KeyCodec<K> keys() {
+    return keys;
+  }
+
+  @Override
+  public long size() {
+    return map.size();
+  }
+
+  @Override
+  public boolean contains(K key) {
+    SkipListOp op = map.begin();
+    try {
+      key(op, key);
+      return map.read(op);
+    } finally {
+      map.end(op);
+    }
+  }
+
+  @Override
+  public @Nullable V get(K key) {
     SkipListOp op = map.begin();
     try {
       key(op, key);
@@ -99,7 +120,7 @@ final class SkipListTyped<K, V> {
   }
 
   /** Puts or removes, and returns the old value. */
-  @Nullable V update(K key, @Nullable V value, SkipListUpdates.Kind kind) {
+  private @Nullable V update(K key, @Nullable V value, SkipListUpdates.Kind kind) {
     SkipListOp op = map.begin();
     try {
       key(op, key);
@@ -115,7 +136,7 @@ final class SkipListTyped<K, V> {
   }
 
   /** Puts or removes if there is an expected value; tells whether there was. */
-  boolean updateIf(K key, V expected, @Nullable V value, SkipListUpdates.Kind kind) {
+  private boolean updateIf(K key, V expected, @Nullable V value, SkipListUpdates.Kind kind) {
     SkipListOp op = map.begin();
     try {
       key(op, key);
@@ -129,50 +150,125 @@ final class SkipListTyped<K, V> {
     }
   }
 
-  SkipListCursor take() {
-    SkipListCursor cursor = rest.getAndSet(null);
-    return cursor != null ? cursor : map.cursor();
+  @Override
+  public @Nullable V put(K key, V value) {
+    return update(key, value, SkipListUpdates.Kind.PUT);
   }
 
-  void give(SkipListCursor cursor) {
+  @Override
+  public @Nullable V putIfAbsent(K key, V value) {
+    return update(key, value, SkipListUpdates.Kind.PUT_IF_ABSENT);
+  }
+
+  @Override
+  public @Nullable V replace(K key, V value) {
+    return update(key, value, SkipListUpdates.Kind.REPLACE);
+  }
+
+  @Override
+  public boolean replace(K key, V expected, V value) {
+    return updateIf(key, expected, value, SkipListUpdates.Kind.REPLACE_IF_EQUAL);
+  }
+
+  @Override
+  public @Nullable V remove(K key) {
+    return update(key, null, SkipListUpdates.Kind.REMOVE);
+  }
+
+  @Override
+  public boolean remove(K key, V expected) {
+    return updateIf(key, expected, null, SkipListUpdates.Kind.REMOVE_IF_EQUAL);
+  }
+
+  /** Lock-free: the function is called anew if the value has changed meanwhile. */
+  @Override
+  public @Nullable V compute(
+      K key, BiFunction<? super K, ? super @Nullable V, ? extends @Nullable V> function) {
+    while (true) {
+      V old = get(key);
+      V value = function.apply(key, old);
+      boolean done;
+      if (value == null) {
+        done = old == null || remove(key, old);
+      } else {
+        done = old == null ? putIfAbsent(key, value) == null : replace(key, old, value);
+      }
+      if (done) {
+        return value;
+      }
+    }
+  }
+
+  @Override
+  public void clear() {
+    map.clear();
+  }
+
+  @Override
+  public EntryCursor<K, V> cursor() {
+    return new Place();
+  }
+
+  @Override
+  public EntryCursor<K, V> take() {
+    EntryCursor<K, V> cursor = rest.getAndSet(null);
+    return cursor != null ? cursor : cursor();
+  }
+
+  @Override
+  public void give(EntryCursor<K, V> cursor) {
     rest.setRelease(cursor);
   }
 
-  boolean up(SkipListCursor cursor, K from, boolean strict) {
-    if (longKeys != null) {
-      long key = longKeys.toLong(from);
-      return strict ? cursor.higher(key) : cursor.ceiling(key);
-    }
-    MemorySegment key = encode(from);
-    return strict ? cursor.higher(key) : cursor.ceiling(key);
-  }
+  private final class Place implements EntryCursor<K, V> {
 
-  boolean down(SkipListCursor cursor, K from, boolean strict) {
-    if (longKeys != null) {
-      long key = longKeys.toLong(from);
-      return strict ? cursor.lower(key) : cursor.floor(key);
-    }
-    MemorySegment key = encode(from);
-    return strict ? cursor.lower(key) : cursor.floor(key);
-  }
+    private final SkipListCursor cursor = map.cursor();
 
-  K key(SkipListCursor cursor) {
-    if (longKeys != null) {
-      return longKeys.ofLong(cursor.longKey());
+    @Override
+    public boolean seek(K from, boolean strict, boolean up) {
+      if (longKeys != null) {
+        long key = longKeys.toLong(from);
+        return up
+            ? strict ? cursor.higher(key) : cursor.ceiling(key)
+            : strict ? cursor.lower(key) : cursor.floor(key);
+      }
+      MemorySegment key = encode(from);
+      return up
+          ? strict ? cursor.higher(key) : cursor.ceiling(key)
+          : strict ? cursor.lower(key) : cursor.floor(key);
     }
-    MemorySegment key = cursor.key();
-    return keys.decode(key, 0, (int) key.byteSize());
-  }
 
-  V value(SkipListCursor cursor) {
-    if (longValues != null) {
-      return longValues.ofLong(cursor.longValue());
+    @Override
+    public boolean seekEnd(boolean up) {
+      return up ? cursor.first() : cursor.last();
     }
-    MemorySegment value = cursor.value();
-    return values.decode(value, 0, (int) value.byteSize());
-  }
 
-  Map.Entry<K, V> entry(SkipListCursor cursor) {
-    return new SimpleImmutableEntry<>(key(cursor), value(cursor));
+    @Override
+    public boolean poll(boolean first) {
+      return first ? map.pollFirst(cursor) : map.pollLast(cursor);
+    }
+
+    @Override
+    public boolean move(boolean up) {
+      return up ? cursor.next() : cursor.previous();
+    }
+
+    @Override
+    public K key() {
+      if (longKeys != null) {
+        return longKeys.ofLong(cursor.longKey());
+      }
+      MemorySegment key = cursor.key();
+      return keys.decode(key, 0, (int) key.byteSize());
+    }
+
+    @Override
+    public V value() {
+      if (longValues != null) {
+        return longValues.ofLong(cursor.longValue());
+      }
+      MemorySegment value = cursor.value();
+      return values.decode(value, 0, (int) value.byteSize());
+    }
   }
 }

@@ -6,18 +6,13 @@ import java.lang.foreign.MemorySegment;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
-/** What an operation of a typed view works with: native room for a key and a value, a cursor. */
+/** What an operation of a typed view works with: native room for a key and a value. */
 final class TreeScratch {
 
   private static final int FIRST_BYTES = 256;
 
   MemorySegment key = MemorySegment.NULL;
   MemorySegment value = MemorySegment.NULL;
-  final TreeCursor cursor;
-
-  private TreeScratch(TreeCursor cursor) {
-    this.cursor = cursor;
-  }
 
   void roomForKey(int bytes) {
     if (key.byteSize() < bytes) {
@@ -42,11 +37,6 @@ final class TreeScratch {
 
     private final AtomicReferenceArray<@Nullable TreeScratch> free =
         new AtomicReferenceArray<>(SIZE);
-    private final Tree tree;
-
-    Pool(Tree tree) {
-      this.tree = tree;
-    }
 
     private static int slot() {
       return (int) Thread.currentThread().threadId() & (SIZE - 1);
@@ -54,7 +44,7 @@ final class TreeScratch {
 
     TreeScratch take() {
       TreeScratch scratch = free.getAndSet(slot(), null);
-      return scratch != null ? scratch : new TreeScratch(tree.cursor());
+      return scratch != null ? scratch : new TreeScratch();
     }
 
     void give(TreeScratch scratch) {

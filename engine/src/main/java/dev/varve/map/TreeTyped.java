@@ -9,22 +9,22 @@ import dev.varve.map.TreeCursor.Seek;
 import dev.varve.map.TreeReader.Want;
 import dev.varve.memory.Layouts;
 import java.lang.foreign.MemorySegment;
-import java.util.AbstractMap.SimpleImmutableEntry;
-import java.util.Map;
-import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** A tree of objects, by codecs. */
-final class TreeTyped<K, V> {
+final class TreeTyped<K, V> implements TypedMap<K, V> {
 
-  final KeyCodec<K> keys;
+  private final KeyCodec<K> keys;
   private final ValueCodec<V> values;
   private final @Nullable LongKeyCodec<K> longKeys;
   private final @Nullable LongValueCodec<V> longValues;
   private final Tree tree;
-  private final TreeScratch.Pool pool;
+  private final TreeScratch.Pool pool = new TreeScratch.Pool();
+
+  /** One cursor at rest. */
+  private final AtomicReference<@Nullable EntryCursor<K, V>> rest = new AtomicReference<>();
 
   TreeTyped(KeyCodec<K> keys, ValueCodec<V> values, Tree tree) {
     this.keys = keys;
@@ -32,15 +32,16 @@ final class TreeTyped<K, V> {
     this.longKeys = keys instanceof LongKeyCodec<K> longs ? longs : null;
     this.longValues = values instanceof LongValueCodec<V> longs ? longs : null;
     this.tree = tree;
-    this.pool = new TreeScratch.Pool(tree);
   }
 
-  long size() {
+  @Override
+  public KeyCodec<K> keys() {
+    return keys;
+  }
+
+  @Override
+  public long size() {
     return tree.size();
-  }
-
-  TreeCursor cursor() {
-    return tree.cursor();
   }
 
   private long number(K key) {
@@ -61,7 +62,8 @@ final class TreeTyped<K, V> {
     return longKeys == null ? scratch.key : null;
   }
 
-  @Nullable V get(K key) {
+  @Override
+  public @Nullable V get(K key) {
     TreeScratch scratch = pool.take();
     long number = number(key);
     int bytes = encode(key, scratch);
@@ -86,7 +88,8 @@ final class TreeTyped<K, V> {
     return value;
   }
 
-  boolean containsKey(K key) {
+  @Override
+  public boolean contains(K key) {
     TreeScratch scratch = pool.take();
     long number = number(key);
     int bytes = encode(key, scratch);
@@ -96,18 +99,49 @@ final class TreeTyped<K, V> {
     return found;
   }
 
-  /** Makes the value of a key another one, or none, depending on the one it has. */
-  @Nullable V compute(
+  @Override
+  public @Nullable V put(K key, V value) {
+    return change(key, (k, old) -> value, false);
+  }
+
+  @Override
+  public @Nullable V putIfAbsent(K key, V value) {
+    return change(key, (k, old) -> old == null ? value : old, false);
+  }
+
+  @Override
+  public @Nullable V replace(K key, V value) {
+    return change(key, (k, old) -> old == null ? null : value, false);
+  }
+
+  @Override
+  public boolean replace(K key, V expected, V value) {
+    return expected.equals(change(key, (k, old) -> expected.equals(old) ? value : old, false));
+  }
+
+  @Override
+  public @Nullable V remove(K key) {
+    return change(key, (k, old) -> null, false);
+  }
+
+  @Override
+  public boolean remove(K key, V expected) {
+    return expected.equals(change(key, (k, old) -> expected.equals(old) ? null : old, false));
+  }
+
+  /** The function is called once, under the lock. */
+  @Override
+  public @Nullable V compute(
       K key, BiFunction<? super K, ? super @Nullable V, ? extends @Nullable V> function) {
     return change(key, function, true);
   }
 
-  /** Likewise, but returns the value before. */
-  @Nullable V exchange(
-      K key, BiFunction<? super K, ? super @Nullable V, ? extends @Nullable V> function) {
-    return change(key, function, false);
+  @Override
+  public void clear() {
+    tree.clear();
   }
 
+  /** Makes the value another one, or none, under the lock; returns the one after or before. */
   private @Nullable V change(
       K key,
       BiFunction<? super K, ? super @Nullable V, ? extends @Nullable V> function,
@@ -164,68 +198,78 @@ final class TreeTyped<K, V> {
     return values.decode(scratch.value, 0, bytes);
   }
 
-  /** Removes the entry that is found while no other thread changes the map. */
-  Map.@Nullable Entry<K, V> poll(Supplier<Map.@Nullable Entry<K, V>> finder) {
-    tree.lock();
-    try {
-      Map.Entry<K, V> entry = finder.get();
-      if (entry != null) {
-        TreeScratch scratch = pool.take();
-        int bytes = encode(entry.getKey(), scratch);
-        MemorySegment segment = keySegment(scratch);
-        if (tree.writer.locate(number(entry.getKey()), segment, 0, bytes)) {
-          tree.delete();
-        }
-        pool.give(scratch);
-      }
-      return entry;
-    } finally {
-      tree.unlock();
+  @Override
+  public EntryCursor<K, V> cursor() {
+    return new Place();
+  }
+
+  @Override
+  public EntryCursor<K, V> take() {
+    EntryCursor<K, V> cursor = rest.getAndSet(null);
+    return cursor != null ? cursor : cursor();
+  }
+
+  @Override
+  public void give(EntryCursor<K, V> cursor) {
+    rest.setRelease(cursor);
+  }
+
+  private final class Place implements EntryCursor<K, V> {
+
+    private final TreeCursor cursor = tree.cursor();
+
+    @Override
+    public boolean seek(K from, boolean strict, boolean up) {
+      Seek seek = up ? strict ? Seek.HIGHER : Seek.CEILING : strict ? Seek.LOWER : Seek.FLOOR;
+      TreeScratch scratch = pool.take();
+      long number = number(from);
+      int bytes = encode(from, scratch);
+      boolean found = cursor.seek(seek, number, keySegment(scratch), 0, bytes);
+      pool.give(scratch);
+      return found;
     }
-  }
 
-  /** The entry beside a key. */
-  Map.@Nullable Entry<K, V> find(Seek seek, K key) {
-    TreeScratch scratch = pool.take();
-    Map.Entry<K, V> entry = seek(scratch.cursor, seek, key, scratch) ? entry(scratch.cursor) : null;
-    pool.give(scratch);
-    return entry;
-  }
+    @Override
+    public boolean seekEnd(boolean up) {
+      return cursor.seekEnd(up);
+    }
 
-  /** The first or the last entry. */
-  Map.@Nullable Entry<K, V> end(boolean first) {
-    TreeScratch scratch = pool.take();
-    Map.Entry<K, V> entry = scratch.cursor.seekEnd(first) ? entry(scratch.cursor) : null;
-    pool.give(scratch);
-    return entry;
-  }
+    @Override
+    public boolean poll(boolean first) {
+      tree.lock();
+      try {
+        if (!cursor.seekEnd(first)) {
+          return false;
+        }
+        K key = key();
+        TreeScratch scratch = pool.take();
+        int bytes = encode(key, scratch);
+        tree.writer.locate(number(key), keySegment(scratch), 0, bytes);
+        tree.delete();
+        pool.give(scratch);
+        return true;
+      } finally {
+        tree.unlock();
+      }
+    }
 
-  boolean seek(TreeCursor cursor, Seek seek, K key) {
-    TreeScratch scratch = pool.take();
-    boolean found = seek(cursor, seek, key, scratch);
-    pool.give(scratch);
-    return found;
-  }
+    @Override
+    public boolean move(boolean up) {
+      return cursor.move(up);
+    }
 
-  private boolean seek(TreeCursor cursor, Seek seek, K key, TreeScratch scratch) {
-    long number = number(Objects.requireNonNull(key, "key"));
-    int bytes = encode(key, scratch);
-    return cursor.seek(seek, number, keySegment(scratch), 0, bytes);
-  }
+    @Override
+    public K key() {
+      return longKeys != null
+          ? longKeys.ofLong(cursor.key())
+          : keys.decode(cursor.bytes(), cursor.keyOffset(), cursor.keyBytes());
+    }
 
-  Map.Entry<K, V> entry(TreeCursor cursor) {
-    return new SimpleImmutableEntry<>(key(cursor), value(cursor));
-  }
-
-  K key(TreeCursor cursor) {
-    return longKeys != null
-        ? longKeys.ofLong(cursor.key())
-        : keys.decode(cursor.bytes(), cursor.keyOffset(), cursor.keyBytes());
-  }
-
-  V value(TreeCursor cursor) {
-    return longValues != null
-        ? longValues.ofLong(cursor.value())
-        : values.decode(cursor.bytes(), cursor.valueOffset(), cursor.valueBytes());
+    @Override
+    public V value() {
+      return longValues != null
+          ? longValues.ofLong(cursor.value())
+          : values.decode(cursor.bytes(), cursor.valueOffset(), cursor.valueBytes());
+    }
   }
 }

@@ -10,7 +10,7 @@ import java.util.NavigableSet;
 import org.jspecify.annotations.Nullable;
 
 /** The keys of a map's view. */
-final class ViewKeys<K> extends AbstractSet<K> implements NavigableSet<K> {
+final class MapViewKeys<K> extends AbstractSet<K> implements NavigableSet<K> {
 
   /** Goes over the keys of a map without reading their values. */
   interface Iterators<K> {
@@ -22,7 +22,7 @@ final class ViewKeys<K> extends AbstractSet<K> implements NavigableSet<K> {
   private final NavigableMap<K, ?> map;
   private final Iterators<K> iterators;
 
-  ViewKeys(NavigableMap<K, ?> map, Iterators<K> iterators) {
+  MapViewKeys(NavigableMap<K, ?> map, Iterators<K> iterators) {
     this.map = map;
     this.iterators = iterators;
   }
