@@ -116,6 +116,9 @@ final class Compaction {
       handle.syncer.take(handle.options.timeout());
       try {
         catchUp(delta);
+        if (SharedState.isSamePlace(meta.txn(), handle.shared.published())) {
+          delta.skip();
+        }
         if (Long.compareUnsigned(meta.generation(), handle.shared.published()) <= 0) {
           throw new ConflictException(
               handle.name() + " had too many commits while it was compacted; try again");

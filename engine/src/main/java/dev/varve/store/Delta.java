@@ -53,13 +53,7 @@ final class Delta {
     if (from.meta.txn() == to.meta.txn()) {
       return 0;
     }
-    long last = meta.txn();
-    long txn = Txn.next(last);
-    pages.mapLog(meta);
-    free.load(meta);
-    free.begin(txn, new long[0], 0);
-    writer.begin(txn, 0);
-    meta.txn(txn);
+    long last = begin();
     catalog.clear();
     catalog.set(meta.catalogRoot(), meta.catalogBirth());
     Set<Long> tables = new TreeSet<>();
@@ -74,15 +68,36 @@ final class Delta {
     meta.nextTableId(to.meta.nextTableId());
     meta.catalogChange(to.meta.catalogChange());
     meta.catalog(catalog.root, catalog.birth);
+    commit(last);
+    from.done();
+    to.done();
+    return changes;
+  }
+
+  /** Gives the copy another txn, in which nothing changes. */
+  void skip() {
+    commit(begin());
+  }
+
+  /** Begins a txn of the copy. Returns the last one. */
+  private long begin() {
+    long last = meta.txn();
+    long txn = Txn.next(last);
+    pages.mapLog(meta);
+    free.load(meta);
+    free.begin(txn, new long[0], 0);
+    writer.begin(txn, 0);
+    meta.txn(txn);
+    return last;
+  }
+
+  private void commit(long last) {
     free.commit(meta);
     Tree tree = writer;
     tree.pages = pages.map();
     Sealer.seal(tree, meta, last, false);
     free.committed();
     Faults.surface();
-    from.done();
-    to.done();
-    return changes;
   }
 
   /** Unmaps the copy, whose pages are complete. */

@@ -348,6 +348,14 @@ final class SharedState {
     return true;
   }
 
+  /**
+   * Tells whether the meta of one txn would stand in the ring where that of another one does; of
+   * the last commit's it must not, which is read until P is another.
+   */
+  static boolean isSamePlace(long txn, long other) {
+    return ring(txn) == ring(other);
+  }
+
   private static int ring(long txn) {
     return RING + (int) (txn & (RING_SIZE - 1)) * RING_WORDS;
   }

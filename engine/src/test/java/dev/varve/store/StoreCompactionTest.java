@@ -190,6 +190,35 @@ class StoreCompactionTest {
     }
   }
 
+  /** Until P is the new txn, readers take the meta of the last one from its place. */
+  @Test
+  void theSwitchLeavesTheLastMetaInTheRing() {
+    for (int round = 0; round < 24; round++) {
+      int commits = round % 8;
+      try (Store store = Store.open(dir.resolve("s" + round))) {
+        put(store, 0, 10);
+        if (round >= 16) {
+          store.compact((pages, total) -> {});
+        }
+        long[] last = {0};
+        boolean[] once = {false};
+        store.compact(
+            (pages, total) -> {
+              for (int i = 0; i < commits && !once[0]; i++) {
+                put(store, i, 100);
+              }
+              once[0] = true;
+              last[0] = store.<Long>read(Transaction::snapshot);
+            });
+        long now = store.<Long>read(Transaction::snapshot);
+        assertThat(now).isGreaterThan(last[0] + 8);
+        assertThat(now % 8).as("after %d commits", commits).isNotEqualTo(last[0] % 8);
+        assertThat(store.check().findings()).isEmpty();
+        StoreChecks.checkPages(store);
+      }
+    }
+  }
+
   private static void change(Store store, Random random, int changes) {
     store.write(
         tx -> {
