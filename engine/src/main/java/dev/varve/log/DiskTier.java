@@ -39,7 +39,7 @@ final class DiskTier {
   private final Storage storage;
   private final Path directory;
   private final SegmentFraming framing;
-  private final FrameWriter writer = new FrameWriter();
+  private final FrameWriter writer;
   private final StorageFile side;
   private final @Nullable Journal journal;
   private final LogIndex index;
@@ -98,6 +98,7 @@ final class DiskTier {
     this.index = index;
     this.floor = floor;
     this.dirtyDirectories = dirtyDirectories;
+    this.writer = new FrameWriter(options.hugePage());
     this.boot = LogDirectory.boot(storage);
     this.markCurrent = namesThisBoot(floor);
     this.firstBatch = index.firstBatch;
@@ -214,17 +215,19 @@ final class DiskTier {
       offsets[i] = end;
       end += frames.get(i).frame().bytes;
     }
+    long zerosEnd = zerosEnd(segment, frames.size(), bytes + entries, contextBytes, end);
     try {
+      long written = end;
       for (int i = 0; i < offsets.length; i++) {
-        writeFrame(file, offsets[i], frames.get(i));
+        written = writeFrame(file, offsets[i], frames.get(i), i == last ? zerosEnd : 0);
       }
-      grow(segment, end);
+      grow(segment, written);
       if (journal != null) {
         collect(journal, number, segment, frames, offsets);
         commit(journal);
       }
     } catch (Throwable e) {
-      cutBack(e, segment, file, segment.end, end);
+      cutBack(e, segment, file, segment.end, zerosEnd);
       throw e;
     }
     if (!segment.announced) {
@@ -297,19 +300,32 @@ final class DiskTier {
     }
   }
 
-  private void writeFrame(StorageFile file, long offset, Incoming incoming) {
+  /**
+   * Where zeros behind a batch end that make the file's last huge page whole; the batch's end if it
+   * adds none, if there is no space for them, or if they would have to be synced at once.
+   */
+  private long zerosEnd(LogSegment segment, int frames, long bytes, long contextBytes, long end) {
+    long zerosEnd = writer.endOfHugePage(end);
+    boolean adds = end > segment.fileBytes && options.durability().level() != Durability.Level.SYNC;
+    return adds && missing(segment, frames, bytes + zerosEnd - end, contextBytes) <= 0
+        ? zerosEnd
+        : end;
+  }
+
+  private long writeFrame(StorageFile file, long offset, Incoming incoming, long zerosEnd) {
     Frame frame = incoming.frame();
     FrameSource source = incoming.source();
     HotFrame hot = frame.hot;
     if (frame.bytes == 0) {
-      return;
+      return offset;
     }
     if (hot instanceof HotFrame.Copied copy) {
-      writer.write(file, offset, copy.slab.segment().asSlice(copy.offset, frame.bytes));
+      MemorySegment bytes = copy.slab.segment().asSlice(copy.offset, frame.bytes);
+      return writer.write(file, offset, bytes, zerosEnd);
     } else if (hot instanceof HotFrame.Kept kept) {
-      writer.write(file, offset, kept.frame, frame.lengths, frame.checksums, true);
+      return writer.write(file, offset, kept.frame, frame.lengths, frame.checksums, true, zerosEnd);
     } else if (source != null) {
-      writer.write(file, offset, source, frame.lengths, frame.checksums, true);
+      return writer.write(file, offset, source, frame.lengths, frame.checksums, true, zerosEnd);
     } else {
       throw new IllegalStateException("frame has neither memory nor a source");
     }
@@ -422,7 +438,7 @@ final class DiskTier {
       }
       if (footer.lengths.length > 0) {
         int[] checksums = new int[footer.lengths.length];
-        writer.write(file, footer.offset, footer.source, footer.lengths, checksums, false);
+        writer.write(file, footer.offset, footer.source, footer.lengths, checksums, false, 0);
       }
       grow(segment, footer.end());
       if (journal != null) {

@@ -17,17 +17,21 @@ import java.util.concurrent.FutureTask;
  *
  * <p>A frame whose parts may be touched in place is gathered into the file from where it is; any
  * other goes through a private staging buffer, since a checksum over memory that a file backs can
- * kill the JVM. Either way in pieces that stay in the processor's cache between checksum and write.
+ * kill the JVM. The latter in pieces that stay in the processor's cache between checksum and write.
  */
 final class FrameWriter {
 
   /**
-   * How much is written at once; pieces also end at multiples of it in the file. Linux keeps each
-   * in a piece of memory of that size. Larger ones are written faster, but where memory that was
-   * not used for a while is reclaimed, mappings of them can be much slower to read; see {@code
+   * How much is written at once at the beginning of a file, and of what goes through the staging
+   * buffer; pieces also end at multiples of it in the file. Linux keeps each in a piece of memory
+   * of that size. Larger ones are written faster, but where memory that was not used for a while is
+   * reclaimed, mappings of them can be much slower to read, unless they are huge pages; see {@code
    * docs/benchmarks.md}.
    */
   private static final int PIECE = 64 << 10;
+
+  /** A page of memory of the next size, which the system maps as one if it is written at once. */
+  static final int HUGE_PAGE = 2 << 20;
 
   /** From so many bytes on, another thread computes the checksums of a frame. */
   private static final int PARALLEL = 1 << 20;
@@ -40,14 +44,38 @@ final class FrameWriter {
   /** Beyond so many parts the array that holds them is not kept. */
   private static final int MAX_KEPT = 4096;
 
-  private static final MemorySegment ZEROS = Arena.global().allocate(FrameLayout.ALIGNMENT);
+  private static final MemorySegment ZEROS = Arena.global().allocate(PIECE, FrameLayout.ALIGNMENT);
 
   private final Crc32c crc = new Crc32c();
   private final MemorySegment staging = Arena.ofAuto().allocate(PIECE, FrameLayout.ALIGNMENT);
   private MemorySegment[] direct = new MemorySegment[64];
 
-  /** What a piece consists of: parts and their padding, together 64 bytes or more each. */
+  private final int hugePage;
+
+  /** What is written next: parts and their padding, together 64 bytes or more each. */
   private final MemorySegment[] gather = new MemorySegment[2 * PIECE / FrameLayout.ALIGNMENT];
+
+  /** How many segments and bytes those are, and where they go. */
+  private int gathered;
+
+  private long gatheredBytes;
+  private long gatheredAt;
+
+  FrameWriter() {
+    this(HUGE_PAGE);
+  }
+
+  FrameWriter(int hugePage) {
+    this.hugePage = hugePage;
+  }
+
+  /**
+   * Where the zeros should end that make the last huge page whole which a frame is the first to
+   * have a part in. A file's first is not worth it, so that small files stay small.
+   */
+  long endOfHugePage(long end) {
+    return end <= hugePage ? end : (end + hugePage - 1) / hugePage * hugePage;
+  }
 
   /** Copies a frame to memory, padding included, and fills in its checksums. */
   void copy(FrameSource source, long[] lengths, int[] checksums, MemorySegment target, long base) {
@@ -68,31 +96,35 @@ final class FrameWriter {
    * Writes a frame to a file and fills in its checksums.
    *
    * @param padLast whether zeros follow the last part up to a multiple of 64
+   * @param zerosEnd how far further zeros may follow; nowhere if that is not behind the frame
+   * @return where what was written ends
    */
-  void write(
+  long write(
       StorageFile file,
       long position,
       FrameSource source,
       long[] lengths,
       int[] checksums,
-      boolean padLast) {
-    if (!gather(file, position, source, lengths, checksums, padLast)) {
-      stage(file, position, source, lengths, checksums, padLast);
-    }
+      boolean padLast,
+      long zerosEnd) {
+    return hasDirect(source, lengths)
+        ? writeDirect(file, position, lengths, checksums, padLast, zerosEnd)
+        : stage(file, position, source, lengths, checksums, padLast);
   }
 
-  /** Writes memory that holds a frame, padding included. */
-  void write(StorageFile file, long position, MemorySegment frame) {
-    long length = frame.byteSize();
-    for (long done = 0; done < length; ) {
-      long bytes = Math.min(toNextPiece(position + done), length - done);
-      file.write(position + done, frame.asSlice(done, bytes));
-      done += bytes;
-    }
+  /** Writes memory that holds a frame, padding included, and zeros behind it as above. */
+  long write(StorageFile file, long position, MemorySegment frame, long zerosEnd) {
+    beginGather(position);
+    gather(file, frame, 0, frame.byteSize());
+    return endGather(file, zerosEnd);
   }
 
   private static long toNextPiece(long position) {
     return PIECE - position % PIECE;
+  }
+
+  private long toNextGatheredPiece(long position) {
+    return position < hugePage ? toNextPiece(position) : hugePage - position % hugePage;
   }
 
   /** Checksum of private memory. */
@@ -145,65 +177,69 @@ final class FrameWriter {
     }
   }
 
-  private boolean gather(
-      StorageFile file,
-      long position,
-      FrameSource source,
-      long[] lengths,
-      int[] checksums,
-      boolean padLast) {
+  /** Whether all parts may be touched where they are, which then are in {@link #direct}. */
+  private boolean hasDirect(FrameSource source, long[] lengths) {
     if (direct.length < lengths.length) {
       direct = new MemorySegment[lengths.length];
     }
-    try {
-      for (int part = 0; part < lengths.length; part++) {
-        MemorySegment bytes = source.direct(part);
-        if (bytes == null) {
-          return false;
-        }
-        if (bytes.byteSize() != lengths[part]) {
-          throw new IllegalArgumentException(
-              "part "
-                  + part
-                  + " of a frame was said to have "
-                  + lengths[part]
-                  + " bytes, but has "
-                  + bytes.byteSize());
-        }
-        direct[part] = bytes;
+    for (int part = 0; part < lengths.length; part++) {
+      MemorySegment bytes = source.direct(part);
+      if (bytes == null) {
+        forgetDirect(part);
+        return false;
       }
-      writeDirect(file, position, lengths, checksums, padLast);
-      return true;
-    } finally {
-      if (direct.length > MAX_KEPT) {
-        direct = new MemorySegment[MAX_KEPT];
-      } else {
-        Arrays.fill(direct, 0, lengths.length, MemorySegment.NULL);
+      if (bytes.byteSize() != lengths[part]) {
+        forgetDirect(part);
+        throw new IllegalArgumentException(
+            "part "
+                + part
+                + " of a frame was said to have "
+                + lengths[part]
+                + " bytes, but has "
+                + bytes.byteSize());
       }
+      direct[part] = bytes;
+    }
+    return true;
+  }
+
+  private void forgetDirect(int count) {
+    if (direct.length > MAX_KEPT) {
+      direct = new MemorySegment[MAX_KEPT];
+    } else {
+      Arrays.fill(direct, 0, count, MemorySegment.NULL);
     }
   }
 
-  private void writeDirect(
-      StorageFile file, long position, long[] lengths, int[] checksums, boolean padLast) {
-    long total = 0;
-    for (long length : lengths) {
-      total += length;
-    }
-    if (total < PARALLEL || !MULTIPROCESSOR || !isShared(lengths.length)) {
-      checksumDirect(lengths, checksums);
-      gatherDirect(file, position, lengths, padLast);
-      return;
-    }
-    // The write waits for the kernel to copy, so another processor computes meanwhile.
-    FutureTask<?> sums = new FutureTask<>(() -> checksumDirect(lengths, checksums), null);
-    ForkJoinPool.commonPool().execute(sums);
+  private long writeDirect(
+      StorageFile file,
+      long position,
+      long[] lengths,
+      int[] checksums,
+      boolean padLast,
+      long zerosEnd) {
     try {
-      gatherDirect(file, position, lengths, padLast);
+      long total = 0;
+      for (long length : lengths) {
+        total += length;
+      }
+      if (total < PARALLEL || !MULTIPROCESSOR || !isShared(lengths.length)) {
+        checksumDirect(lengths, checksums);
+        return gatherDirect(file, position, lengths, padLast, zerosEnd);
+      }
+      // The write waits for the kernel to copy, so another processor computes meanwhile.
+      FutureTask<?> sums = new FutureTask<>(() -> checksumDirect(lengths, checksums), null);
+      ForkJoinPool.commonPool().execute(sums);
+      try {
+        return gatherDirect(file, position, lengths, padLast, zerosEnd);
+      } finally {
+        // Threads of the pool may all wait for this one, so what none has begun is done here. Also
+        // when the write failed: the caller's memory may go once this returns.
+        sums.run();
+        await(sums);
+      }
     } finally {
-      // Threads of the pool may all wait for this one, so what none has begun is done here. Also
-      // when the write failed: the caller's memory may go once this returns.
-      sums.run();
-      await(sums);
+      forgetDirect(lengths.length);
     }
   }
 
@@ -244,37 +280,60 @@ final class FrameWriter {
     }
   }
 
-  private void gatherDirect(StorageFile file, long position, long[] lengths, boolean padLast) {
-    long written = position;
-    long gathered = 0;
-    int count = 0;
+  private long gatherDirect(
+      StorageFile file, long position, long[] lengths, boolean padLast, long zerosEnd) {
+    beginGather(position);
     for (int part = 0; part < lengths.length; part++) {
-      long end = end(lengths, part, padLast);
-      for (long done = 0; done < end; ) {
-        boolean isPadding = done >= lengths[part];
-        long left = (isPadding ? end : lengths[part]) - done;
-        long bytes = Math.min(toNextPiece(written + gathered), left);
-        gather[count++] = (isPadding ? ZEROS : direct[part]).asSlice(isPadding ? 0 : done, bytes);
-        done += bytes;
-        gathered += bytes;
-        if ((written + gathered) % PIECE == 0) {
-          writeGathered(file, written, count);
-          written += gathered;
-          gathered = 0;
-          count = 0;
-        }
-      }
+      gather(file, direct[part], 0, lengths[part]);
+      gather(file, ZEROS, 0, end(lengths, part, padLast) - lengths[part]);
     }
-    if (count > 0) {
-      writeGathered(file, written, count);
+    return endGather(file, zerosEnd);
+  }
+
+  private void beginGather(long position) {
+    gatheredAt = position;
+    gatheredBytes = 0;
+    gathered = 0;
+  }
+
+  /** Adds bytes to what is written next, and writes whatever becomes complete by that. */
+  private void gather(StorageFile file, MemorySegment source, long from, long length) {
+    for (long done = 0; done < length; ) {
+      long at = gatheredAt + gatheredBytes;
+      long toEnd = toNextGatheredPiece(at);
+      long bytes = Math.min(toEnd, length - done);
+      gather[gathered++] = source.asSlice(from + done, bytes);
+      gatheredBytes += bytes;
+      done += bytes;
+      if (bytes == toEnd || gathered == gather.length) {
+        writeGathered(file);
+      }
     }
   }
 
-  private void writeGathered(StorageFile file, long position, int count) {
+  /** Writes the rest, and zeros behind it. */
+  private long endGather(StorageFile file, long zerosEnd) {
+    while (gatheredAt + gatheredBytes < zerosEnd) {
+      gather(file, ZEROS, 0, Math.min(zerosEnd - gatheredAt - gatheredBytes, ZEROS.byteSize()));
+    }
+    if (gathered > 0) {
+      writeGathered(file);
+    }
+    return gatheredAt;
+  }
+
+  private void writeGathered(StorageFile file) {
     try {
-      file.write(position, gather, count);
+      if (gathered == 1) {
+        file.write(gatheredAt, gather[0]);
+      } else {
+        file.write(gatheredAt, gather, gathered);
+      }
     } finally {
-      Arrays.fill(gather, 0, count, MemorySegment.NULL);
+      Arrays.fill(gather, 0, gathered, MemorySegment.NULL);
+      gatheredAt += gatheredBytes;
+      gathered = 0;
+      gatheredBytes = 0;
     }
   }
 
@@ -284,7 +343,7 @@ final class FrameWriter {
     return padded ? FrameLayout.padded(lengths[part]) : lengths[part];
   }
 
-  private void stage(
+  private long stage(
       StorageFile file,
       long position,
       FrameSource source,
@@ -320,5 +379,6 @@ final class FrameWriter {
     if (filled > 0) {
       file.write(written, staging.asSlice(0, filled));
     }
+    return written + filled;
   }
 }

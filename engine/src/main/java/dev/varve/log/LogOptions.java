@@ -15,6 +15,7 @@ record LogOptions(
     long memoryCapacity,
     long diskCapacity,
     long segmentBytes,
+    int hugePage,
     WritePolicy writePolicy,
     Durability durability,
     int maxReaders,

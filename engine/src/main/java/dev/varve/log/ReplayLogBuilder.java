@@ -31,6 +31,7 @@ public final class ReplayLogBuilder {
   private long memoryCapacity = 64L << 20;
   private long diskCapacity = Long.MAX_VALUE;
   private long segmentBytes = DEFAULT_SEGMENT;
+  private int hugePage = FrameWriter.HUGE_PAGE;
   private WritePolicy writePolicy = WritePolicy.ON_INSERTION;
   private Durability durability = Durability.NONE;
   private int maxReaders = Integer.MAX_VALUE;
@@ -404,6 +405,12 @@ public final class ReplayLogBuilder {
     return header;
   }
 
+  /** For tests: the size that huge pages are taken to have, so that a small log has some. */
+  ReplayLogBuilder hugePage(int bytes) {
+    this.hugePage = bytes;
+    return this;
+  }
+
   private LogOptions options(boolean keep, Durability level, byte[] stored) {
     long segment = segmentBytes;
     if (diskCapacity != Long.MAX_VALUE) {
@@ -416,6 +423,7 @@ public final class ReplayLogBuilder {
         memoryCapacity,
         diskCapacity,
         segment,
+        hugePage,
         writePolicy,
         level,
         maxReaders,

@@ -16,7 +16,11 @@ final class KillVictim {
   private KillVictim() {}
 
   static ReplayLogBuilder builder(Path directory) {
-    return ReplayLog.builder().directory(directory).memoryCapacity(50_000).segmentBytes(1 << 16);
+    return ReplayLog.builder()
+        .directory(directory)
+        .memoryCapacity(50_000)
+        .segmentBytes(1 << 16)
+        .hugePage(1 << 14);
   }
 
   public static void main(String[] arguments) throws IOException {

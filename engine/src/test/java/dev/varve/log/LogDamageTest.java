@@ -268,6 +268,7 @@ class LogDamageTest {
         0,
         0,
         0,
+        1 << 20,
         WritePolicy.ON_INSERTION,
         dev.varve.file.Durability.NONE,
         1,

@@ -324,6 +324,7 @@ class LogRecoveryTest {
             0,
             0,
             0,
+            1 << 20,
             WritePolicy.ON_INSERTION,
             dev.varve.file.Durability.NONE,
             1,

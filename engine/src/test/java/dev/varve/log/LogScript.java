@@ -37,7 +37,8 @@ final class LogScript {
               .durability(durability)
               .writePolicy(policy)
               .memoryCapacity(memory)
-              .segmentBytes(4096);
+              .segmentBytes(4096)
+              .hugePage(1024);
       return released ? builder.maxReaders(1) : builder;
     }
   }
