@@ -95,6 +95,16 @@ class StoreLoadTest {
     assertThat(contents()).containsExactly(2, 3, 4, 5);
   }
 
+  /** A tree of one leaf gets a second one, and so a branch above. */
+  @Test
+  void goesOnBesideTheRoot() {
+    store.write(tx -> table.load(tx, keys(0)));
+    store.write(
+        tx -> table.load(tx, keys(LongStream.range(1, 400).mapToInt(i -> (int) i).toArray())));
+    assertThat(contents()).hasSize(400);
+    assertThat(store.check().findings()).isEmpty();
+  }
+
   @Test
   void wrongOrderNamesBothKeysAndLoadsNothing() {
     try (WriteTransaction tx = store.beginWrite()) {
