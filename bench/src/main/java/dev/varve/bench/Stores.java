@@ -34,6 +34,12 @@ public final class Stores {
 
   private static final long PUTS = 50_000;
   private static final long GETS = 200_000;
+
+  /** So many puts in one run at least, of large values too, and in all rounds to warm up. */
+  private static final long LEAST_PUTS = 200;
+
+  private static final long WARMUP_PUTS = 5000;
+
   private static final long BATCH = 1000;
 
   /** Some peers sync each commit; they make fewer, and their time is multiplied. */
@@ -63,7 +69,7 @@ public final class Stores {
   private Stores(long entries, int rounds, int valueBytes) {
     this.entries = entries;
     this.valueBytes = valueBytes;
-    this.rounds = new Rounds(2, rounds);
+    this.rounds = new Rounds((int) Math.max(2, WARMUP_PUTS / puts()), rounds);
   }
 
   /**
@@ -107,13 +113,17 @@ public final class Stores {
         "%-14s filled in %.1f s, %.1f MB in files%n", name, seconds, peer.bytes(directory) / 1e6);
   }
 
+  private long puts() {
+    return Math.min(PUTS, Math.max(LEAST_PUTS, RUN / valueBytes));
+  }
+
   private void any(StorePeer.Client client, long operation) {
     client.key(client.random.nextLong(entries), false);
   }
 
   private void run() throws Exception {
-    long puts = Math.min(PUTS, Math.max(16, RUN / valueBytes));
-    long gets = Math.min(GETS, Math.max(64, 4 * RUN / valueBytes));
+    long puts = puts();
+    long gets = Math.min(GETS, Math.max(4 * LEAST_PUTS, 4 * RUN / valueBytes));
     long batch = Math.min(BATCH, Math.max(1, puts / 8));
     puts("put, one commit each, " + puts, puts, 1);
     puts("put, " + batch + " a commit, " + puts, puts, batch);

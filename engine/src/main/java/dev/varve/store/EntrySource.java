@@ -89,9 +89,12 @@ public interface EntrySource {
       return valueBytes;
     }
 
-    /** Copies a part of the value. */
-    void copyValue(long from, MemorySegment target, long offset, long bytes) {
-      MemorySegment.copy(valueSegment, valueOffset + from, target, offset, bytes);
+    void copyValue(MemorySegment target, long offset) {
+      MemorySegment.copy(valueSegment, valueOffset, target, offset, valueBytes);
+    }
+
+    void writeValue(LoadedPages target, long position) {
+      target.write(position, valueSegment, valueOffset, valueBytes);
     }
   }
 }

@@ -489,9 +489,18 @@ final class FreeSpace {
     return take(count, onlyFrees);
   }
 
-  private long take(long count, boolean orReserve) {
+  /** As {@link #take}, but only of pages that are free. Returns -1 if there are too few. */
+  long takeFree(long count) {
     events.reserve();
     long page = free.count() - count >= reserve ? free.take(count) : -1;
+    if (page >= 0) {
+      events.taken(page, count);
+    }
+    return page;
+  }
+
+  private long take(long count, boolean orReserve) {
+    long page = takeFree(count);
     if (page < 0) {
       try {
         grow(count);
@@ -504,27 +513,26 @@ final class FreeSpace {
       }
       events.reserve();
       page = page < 0 ? free.take(count) : page;
+      events.taken(page, count);
     }
-    events.taken(page, count);
     return page;
   }
 
   /**
-   * Takes pages that follow each other and whose content is one piece of memory, so many as there
-   * are at the lowest place. Makes the file longer if there is none.
+   * Takes free pages that follow each other and whose content is one piece of memory, so many as
+   * there are at the lowest place.
    *
    * @param most how many at most; {@link #takenPages} says how many they are
-   * @return the first page
-   * @throws FullException as {@link #take}
+   * @return the first page, or -1 if there are too few
    */
   long takeUpTo(int most) {
     events.reserve();
-    if (free.count() == 0) {
-      grow(most);
-      events.reserve();
+    takenPages = Math.clamp(free.count() - reserve, 0, most);
+    if (takenPages == 0) {
+      return -1;
     }
     long page = free.nextFree(0);
-    takenPages = free.stretch(page, most);
+    takenPages = free.stretch(page, takenPages);
     free.remove(page, takenPages);
     events.taken(page, takenPages);
     return page;
@@ -535,15 +543,73 @@ final class FreeSpace {
     return takenPages;
   }
 
+  /** Frees pages of those that {@link #takeUpTo} took last, to which nothing refers. */
+  void giveBack(long page, long count) {
+    free(page, count, txn, true);
+  }
+
+  /**
+   * Takes pages behind the page count, which the file has: they were written. Those in between are
+   * free. {@link #completeGrowth} follows, unless the txn or its savepoint is rolled back.
+   */
+  void takeAppended(long page, long count) {
+    pages.extend(page + count); // maps them
+    events.reserve();
+    addGrown(page + count);
+    events.reserve();
+    free.remove(page, count);
+    events.taken(page, count);
+  }
+
+  /** Makes the file as long as it becomes when it grows, and at least as the reserve needs. */
+  void completeGrowth(long formerPageCount) {
+    long unit = 1L << (FreePages.CHUNK_BYTES_SHIFT - pageShift);
+    long least = pageCount + Math.max(0, reserve - free.count());
+    long wanted =
+        least <= unit
+            ? Math.clamp(formerPageCount + step(formerPageCount), least, unit)
+            : (least + unit - 1) & -unit;
+    checkNumber(least, 0);
+    events.reserve();
+    addGrown(extend(Math.min(wanted, MAX_PAGES), least));
+  }
+
+  /** Adds the pages from the page count to another one, which the file has. */
+  private void addGrown(long grown) {
+    if (grown > pageCount) {
+      free.add(pageCount, grown - pageCount);
+      pageCount = grown;
+      events.grown(grown);
+    }
+  }
+
+  private long step(long count) {
+    return Math.clamp(count >> 3, LEAST_STEP >> pageShift, MOST_STEP >> pageShift);
+  }
+
+  /** Throws if pages from one on would be more than a store can have. */
+  void checkNumber(long page, long count) {
+    if (page > MAX_PAGES || count > MAX_PAGES - page) {
+      throw tooManyPages(count);
+    }
+  }
+
+  private FullException tooManyPages(long count) {
+    return new FullException(
+        file + " has the most pages it can; copy its tables into a store of larger pages",
+        MAX_PAGES << pageShift,
+        pageCount << pageShift,
+        count << pageShift);
+  }
+
   private void grow(long count) {
     long unit = 1L << (FreePages.CHUNK_BYTES_SHIFT - pageShift);
     long place = free.stretchBefore(pageCount);
     if (!FreePages.isRun(place, count, pageShift)) {
       place = (place + unit - 1) & -unit;
     }
-    long step = Math.clamp(pageCount >> 3, LEAST_STEP >> pageShift, MOST_STEP >> pageShift);
     long least = Math.max(place + count, pageCount + count + reserve - free.count());
-    long grown = Math.max(least, pageCount + step);
+    long grown = Math.max(least, pageCount + step(pageCount));
     if (least <= unit) {
       grown = Math.min(grown, unit);
     } else {
@@ -551,16 +617,9 @@ final class FreeSpace {
       grown = (grown + unit - 1) & -unit;
     }
     if (count > MAX_PAGES || grown > MAX_PAGES) {
-      throw new FullException(
-          file + " has the most pages it can; copy its tables into a store of larger pages",
-          MAX_PAGES << pageShift,
-          pageCount << pageShift,
-          count << pageShift);
+      throw tooManyPages(count);
     }
-    grown = extend(grown, least);
-    free.add(pageCount, grown - pageCount);
-    pageCount = grown;
-    events.grown(grown);
+    addGrown(extend(grown, least));
   }
 
   /** Makes the file as long as wanted, or if the disk is too full for that, as long as needed. */

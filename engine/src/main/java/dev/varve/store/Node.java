@@ -127,6 +127,11 @@ final class Node {
     s.set(LE_SHORT, b + DEAD + 2, (short) 0);
   }
 
+  /** Says which page this is, of one that was made elsewhere. */
+  static void number(MemorySegment s, long b, long number) {
+    s.set(LE_LONG, b + NUMBER, number);
+  }
+
   /** Says which page this is, of a copy of another one. */
   static void identify(MemorySegment s, long b, long number, long birth, int savepoint) {
     s.set(LE_LONG, b + NUMBER, number);

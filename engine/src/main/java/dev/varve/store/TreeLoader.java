@@ -9,113 +9,93 @@ import java.lang.foreign.MemorySegment;
  * its end, once, and the branches grow with the leaves below. The last node of each level is open;
  * its prefix is 0 until it is left.
  *
- * <p>New leaves and value runs are made in private memory and written to the file, many leaves at
- * once: a page that is first stored to through a mapping costs a page fault, ten times as much.
+ * <p>The open nodes are those at the end of the tree, until they are full, and then new ones in
+ * private memory, which get their page and are written when they are left.
  *
  * <p>For who holds the writer's turn; nothing else may change the tree between {@link #begin} and
  * {@link #end}.
  */
 final class TreeLoader {
-  private static final int BUFFER_BYTES = 256 << 10;
+  /** The open node of a level. */
+  private static final class Level {
+    MemorySegment segment = MemorySegment.NULL;
+    long offset;
+
+    /** Whether it has no page yet. */
+    boolean isNew;
+
+    /** Where new ones are made. */
+    MemorySegment memory = MemorySegment.NULL;
+
+    /** What separates a new one from the node before. */
+    final Key separator = new Key();
+  }
 
   private final TreeWriter writer;
+  private final LoadedPages loaded;
+  private final int pageShift;
   private final int pageSize;
-
-  /** The leaves that are not written yet. */
-  private MemorySegment buffer = MemorySegment.NULL;
-
-  /** The pages that were taken for them, and how many have a leaf. */
-  private long bufferPage;
-
-  private int bufferCount;
-  private int bufferUsed;
-
-  /** Where value runs are made. */
-  private MemorySegment run = MemorySegment.NULL;
-
-  /** The open nodes, by level. */
-  private final MemorySegment[] segment = new MemorySegment[Tree.MAX_LEVELS + 1];
-
-  private final long[] offset = new long[Tree.MAX_LEVELS + 1];
+  private final MemorySegment runHeader = Arena.ofAuto().allocate(Node.CONTENT, 8);
+  private final Level[] open = new Level[Tree.MAX_LEVELS + 1];
   private int levels;
+
+  /** How many levels the tree had before. */
+  private int formerLevels;
 
   /** The last key of the tree, if it has one. */
   private Key last = new Key();
 
   private Key key = new Key();
-  private final Key separator = new Key();
 
-  TreeLoader(TreeWriter writer) {
+  TreeLoader(TreeWriter writer, LoadedPages loaded) {
     this.writer = writer;
+    this.loaded = loaded;
     this.pageSize = writer.pageSize;
+    this.pageShift = Integer.numberOfTrailingZeros(pageSize);
   }
 
   /** Opens the end of a tree. */
   void begin(TableState table) {
-    if (buffer.byteSize() == 0) {
-      buffer = Arena.ofAuto().allocate(BUFFER_BYTES, pageSize);
-      run = Arena.ofAuto().allocate(BUFFER_BYTES, pageSize);
-    }
-    bufferCount = 0;
-    bufferUsed = 0;
+    loaded.begin();
     if (table.root == 0) {
+      formerLevels = 0;
       levels = 1;
-      table.set(openLeaf(), writer.txn());
+      openNew(0);
       return;
     }
     NodePath path = writer.ownLast(table);
-    levels = path.depth + 1;
+    formerLevels = path.depth + 1;
+    levels = formerLevels;
     for (int level = 0; level < levels; level++) {
-      MemorySegment s = path.segment[path.depth - level];
-      long b = path.offset[path.depth - level];
-      segment[level] = s;
-      offset[level] = b;
-      Node.prefix(s, b, 0);
+      Level node = level(level);
+      node.segment = path.segment[path.depth - level];
+      node.offset = path.offset[path.depth - level];
+      node.isNew = false;
+      Node.prefix(node.segment, node.offset, 0);
     }
-    writer.loadKey(segment[0], offset[0], Node.count(segment[0], offset[0]) - 1, last);
+    Level leaf = open[0];
+    writer.loadKey(leaf.segment, leaf.offset, Node.count(leaf.segment, leaf.offset) - 1, last);
   }
 
-  /** Opens a leaf in the buffer. Returns its page. */
-  private long openLeaf() {
-    if (bufferUsed == bufferCount) {
-      flush();
-      bufferPage = writer.takeUpTo(BUFFER_BYTES / pageSize);
-      bufferCount = writer.takenPages();
+  private Level level(int level) {
+    if (level > Tree.MAX_LEVELS) {
+      throw new IllegalStateException("a tree of more than " + level + " levels");
     }
-    long page = bufferPage + bufferUsed;
-    segment[0] = buffer;
-    offset[0] = (long) bufferUsed * pageSize;
-    writer.initNode(buffer, offset[0], page, 0);
-    bufferUsed++;
-    return page;
+    if (open[level] == null) {
+      open[level] = new Level();
+    }
+    return open[level];
   }
 
-  /** Writes the leaves of the buffer, which are closed. */
-  private void flush() {
-    if (bufferUsed > 0) {
-      writer.write(bufferPage, 0, buffer.asSlice(0, (long) bufferUsed * pageSize));
-      bufferUsed = 0;
+  private void openNew(int level) {
+    Level node = level(level);
+    if (node.memory.byteSize() == 0) {
+      node.memory = Arena.ofAuto().allocate(pageSize, 64);
     }
-  }
-
-  /** Writes a value as a run, piece by piece, and the reference to it. */
-  private void writeRun(MemorySegment s, long reference, EntrySource.Entry entry, long bytes) {
-    long page = writer.takeRun(bytes);
-    writer.initRun(run, 0, page, Node.VALUE_RUN, bytes);
-    long at = 0;
-    for (long from = 0, start = Node.CONTENT; from < bytes; start = 0) {
-      long part = Math.min(bytes - from, run.byteSize() - start);
-      entry.copyValue(from, run, start, part);
-      writer.write(page, at, run.asSlice(0, start + part));
-      at += start + part;
-      from += part;
-    }
-    writer.writeReference(s, reference, page, writer.txn(), bytes);
-  }
-
-  private void open(int level, long page) {
-    segment[level] = writer.pages.segment(page);
-    offset[level] = writer.pages.offset(page);
+    node.segment = node.memory;
+    node.offset = 0;
+    node.isNew = true;
+    writer.initNode(node.memory, 0, 0, level);
   }
 
   /**
@@ -142,18 +122,23 @@ final class TreeLoader {
     int keyBytes = isLong ? writer.maxKeyInNode : key.length();
     boolean inRun = writer.isInRun(keyBytes, isLong, valueBytes);
     int bytes = inRun ? Node.RUN : (int) valueBytes;
-    if (!Node.fits(segment[0], offset[0], Node.entryBytes(0, keyBytes, isLong, bytes), pageSize)) {
-      nextLeaf(table);
+    Level leaf = open[0];
+    int needed = Node.entryBytes(0, keyBytes, isLong, bytes);
+    if (!Node.fits(leaf.segment, leaf.offset, needed, pageSize)) {
+      leave(table, 0);
+      openNew(0);
+      int length = key.common(last.bytes(), 0, last.length()) + 1;
+      leaf.separator.set(key.bytes(), 0, length);
     }
-    MemorySegment s = segment[0];
-    long b = offset[0];
-    long at = append(s, b, key, isLong ? writer.writeKeyRun(key) : 0, bytes, inRun);
-    long slot = Node.slot(s, b, (int) at);
-    long value = Node.value(s, b, slot);
+    int at = append(leaf, key, keyBytes, bytes, inRun);
+    long value = Node.value(leaf.segment, leaf.offset, Node.slot(leaf.segment, leaf.offset, at));
     if (inRun) {
-      writeRun(s, value, entry, valueBytes);
+      long run = beginRun(Node.VALUE_RUN, valueBytes);
+      entry.writeValue(loaded, (run << pageShift) + Node.CONTENT);
+      endRun(run, valueBytes);
+      writer.writeReference(leaf.segment, value, run, writer.txn(), valueBytes);
     } else {
-      entry.copyValue(0, s, value, valueBytes);
+      entry.copyValue(leaf.segment, value);
     }
     table.entries++;
     table.content += key.length() + valueBytes;
@@ -163,10 +148,10 @@ final class TreeLoader {
   }
 
   /** Appends an entry to a node, in which it must fit. Returns its index. */
-  private int append(
-      MemorySegment s, long b, Key entryKey, long keyRun, int valueBytes, boolean inRun) {
-    boolean isLong = keyRun != 0;
-    int keyBytes = isLong ? writer.maxKeyInNode : entryKey.length();
+  private int append(Level node, Key entryKey, int keyBytes, int valueBytes, boolean inRun) {
+    MemorySegment s = node.segment;
+    long b = node.offset;
+    boolean isLong = keyBytes > 0 && keyBytes < entryKey.length();
     int at = Node.count(s, b);
     Node.insert(
         s,
@@ -181,70 +166,98 @@ final class TreeLoader {
         writer.scratch(),
         pageSize);
     if (isLong) {
-      writer.writeReference(s, Node.keyRun(s, b, Node.slot(s, b, at)), keyRun, entryKey.length());
+      int length = entryKey.length();
+      long run = beginRun(Node.KEY_RUN, length);
+      loaded.write((run << pageShift) + Node.CONTENT, entryKey.bytes(), 0, length);
+      endRun(run, length);
+      writer.writeReference(s, Node.keyRun(s, b, Node.slot(s, b, at)), run, writer.txn(), length);
     }
     return at;
   }
 
-  private void nextLeaf(TableState table) {
-    close(0);
-    long page = openLeaf();
-    int length = key.common(last.bytes(), 0, last.length()) + 1;
-    separator.set(key.bytes(), 0, length);
-    boolean isLong = length > writer.maxKeyInNode;
-    addChild(table, 1, isLong ? writer.writeKeyRun(separator) : 0, page);
+  /** Takes the pages of a run and writes its header. Returns its page. */
+  private long beginRun(int kind, long length) {
+    long page = loaded.take(writer.runPages(length));
+    writer.initRun(runHeader, 0, page, kind, length);
+    loaded.write(page << pageShift, runHeader, 0, Node.CONTENT);
+    return page;
+  }
+
+  /** Writes the rest of the pages of a run. */
+  private void endRun(long page, long length) {
+    long end = Node.CONTENT + length;
+    loaded.fill((page << pageShift) + end, (writer.runPages(length) << pageShift) - end);
+  }
+
+  /** Closes the open node of a level; if it is new, it is written and added to the one above. */
+  private void leave(TableState table, int level) {
+    close(level);
+    Level node = open[level];
+    if (node.isNew) {
+      addChild(table, level + 1, node.separator, write(node));
+    }
+  }
+
+  private long write(Level node) {
+    long page = loaded.take(1);
+    Node.number(node.segment, 0, page);
+    loaded.write(page << pageShift, node.segment, 0, pageSize);
+    return page;
   }
 
   /** Appends a child to the open node of a level; if there is no room, to a new one. */
-  private void addChild(TableState table, int level, long keyRun, long child) {
+  private void addChild(TableState table, int level, Key separator, long child) {
     if (level == levels) {
-      if (level > Tree.MAX_LEVELS) {
-        throw new IllegalStateException("a tree of more than " + level + " levels");
-      }
-      long root = writer.newNode(level);
-      open(level, root);
-      addFirst(level, table.root);
-      table.set(root, writer.txn());
+      openNew(level);
       levels++;
+      if (level == formerLevels) {
+        addFirst(open[level], table.root);
+      }
     }
-    MemorySegment s = segment[level];
-    long b = offset[level];
-    boolean isLong = keyRun != 0;
+    Level node = open[level];
+    boolean isLong = separator.length() > writer.maxKeyInNode;
     int keyBytes = isLong ? writer.maxKeyInNode : separator.length();
-    if (Node.fits(s, b, Node.entryBytes(level, keyBytes, isLong, 0), pageSize)) {
-      Node.child(s, b, append(s, b, separator, keyRun, 0, false), child, writer.txn());
-    } else {
-      close(level);
-      long page = writer.newNode(level);
-      open(level, page);
-      addFirst(level, child);
-      addChild(table, level + 1, keyRun, page); // the key goes up
+    if (Node.count(node.segment, node.offset) > 0) {
+      int needed = Node.entryBytes(level, keyBytes, isLong, 0);
+      if (Node.fits(node.segment, node.offset, needed, pageSize)) {
+        int at = append(node, separator, keyBytes, 0, false);
+        Node.child(node.segment, node.offset, at, child, writer.txn());
+        return;
+      }
+      leave(table, level);
+      openNew(level);
     }
+    node.separator.set(separator.bytes(), 0, separator.length()); // the key goes up
+    addFirst(node, child);
   }
 
   /** Appends the first child to a branch, whose key is empty. */
-  private void addFirst(int level, long child) {
-    MemorySegment s = segment[level];
-    long b = offset[level];
-    Node.insert(s, b, 0, separator.bytes(), 0, 0, false, 0, false, writer.scratch(), pageSize);
-    Node.child(s, b, 0, child, writer.txn());
+  private void addFirst(Level node, long child) {
+    append(node, node.separator, 0, 0, false);
+    Node.child(node.segment, node.offset, 0, child, writer.txn());
   }
 
   private void close(int level) {
-    MemorySegment s = segment[level];
-    long b = offset[level];
+    MemorySegment s = open[level].segment;
+    long b = open[level].offset;
     Node.prefix(s, b, Node.commonPrefix(s, b, pageSize));
   }
 
+  /** Whether there is no other node of a level: a new one beside the former root is another. */
+  private boolean isRoot(int level) {
+    return level == levels - 1 && !(open[level].isNew && levels == formerLevels);
+  }
+
   /** Closes the tree; its nodes are then as others. */
-  void end() {
-    for (int level = 0; level < levels; level++) {
-      close(level);
+  void end(TableState table) {
+    int level = 0;
+    for (; !isRoot(level); level++) {
+      leave(table, level); // which may add a level, with two children then
     }
-    int left = bufferCount - bufferUsed;
-    if (left > 0) {
-      writer.giveBack(bufferPage + bufferUsed, left);
+    close(level);
+    if (open[level].isNew) {
+      table.set(write(open[level]), writer.txn());
     }
-    flush();
+    loaded.end();
   }
 }

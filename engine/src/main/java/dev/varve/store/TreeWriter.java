@@ -96,28 +96,6 @@ final class TreeWriter extends Tree {
     return page;
   }
 
-  /** Takes up to so many pages that follow each other; {@link #takenPages} says how many. */
-  long takeUpTo(int most) {
-    long page = free.takeUpTo(most);
-    pages = file.map();
-    return page;
-  }
-
-  /** Returns how many pages {@link #takeUpTo} took last. */
-  int takenPages() {
-    return free.takenPages();
-  }
-
-  /** Frees pages of those that were taken last, to which nothing refers. */
-  void giveBack(long page, long count) {
-    free(page, count, txn, true);
-  }
-
-  /** Writes a part of pages that are ours to the file, from an offset behind the first one on. */
-  void write(long page, long offset, MemorySegment bytes) {
-    file.write(page, offset, bytes);
-  }
-
   private void freePage(MemorySegment s, long b) {
     free(Node.number(s, b), 1, Node.birth(s, b), isOurs(s, b));
   }
@@ -141,14 +119,9 @@ final class TreeWriter extends Tree {
 
   /** Takes a run for so many bytes of content and writes its header. Returns its page. */
   private long newRun(int kind, long length) {
-    long page = takeRun(length);
+    long page = take(runPages(length));
     initRun(pages.segment(page), pages.offset(page), page, kind, length);
     return page;
-  }
-
-  /** Takes the pages of a run for so many bytes of content. */
-  long takeRun(long length) {
-    return take(runPages(length));
   }
 
   /** Writes the header of a run. */
@@ -302,7 +275,7 @@ final class TreeWriter extends Tree {
     valueOffset = pages.offset(valueRun) + Node.CONTENT;
   }
 
-  void writeReference(MemorySegment s, long at, long run, long length) {
+  private void writeReference(MemorySegment s, long at, long run, long length) {
     writeReference(s, at, run, Node.birth(pages.segment(run), pages.offset(run)), length);
   }
 
@@ -312,14 +285,14 @@ final class TreeWriter extends Tree {
     s.set(LE_LONG_UNALIGNED, at + 16, length);
   }
 
-  long writeKeyRun(Key key) {
+  private long writeKeyRun(Key key) {
     long run = newRun(Node.KEY_RUN, key.length());
     MemorySegment.copy(
         key.bytes(), 0, pages.segment(run), pages.offset(run) + Node.CONTENT, key.length());
     return run;
   }
 
-  long newNode(int level) {
+  private long newNode(int level) {
     long page = take(1);
     initNode(pages.segment(page), pages.offset(page), page, level);
     return page;

@@ -63,7 +63,7 @@ final class WriteView extends View {
   private WriteView(Handle handle, Generation generation, FreeSpace free) {
     super(handle, generation, new TreeWriter(generation.file, generation.verifier, free));
     this.writer = (TreeWriter) tree;
-    this.loader = new TreeLoader(writer);
+    this.loader = new TreeLoader(writer, new LoadedPages(generation.file, free));
     this.free = free;
   }
 
@@ -72,7 +72,7 @@ final class WriteView extends View {
     generation = now;
     free = new FreeSpace(now.file, handle.path.toString());
     writer = new TreeWriter(now.file, now.verifier, free);
-    loader = new TreeLoader(writer);
+    loader = new TreeLoader(writer, new LoadedPages(now.file, free));
     tree = writer;
   }
 
@@ -439,7 +439,7 @@ final class WriteView extends View {
       loader.add(state, entry, count);
     }
     if (count > 0) {
-      loader.end();
+      loader.end(state);
       state.isChanged = true;
     }
     endChange();

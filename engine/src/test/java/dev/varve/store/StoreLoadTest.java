@@ -7,8 +7,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.varve.ClosedException;
 import dev.varve.codec.KeyCodecs;
 import dev.varve.codec.ValueCodecs;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -89,6 +93,16 @@ class StoreLoadTest {
           table.delete(tx, new byte[] {0, 1});
         });
     assertThat(contents()).containsExactly(2, 3, 4, 5);
+  }
+
+  /** A tree of one leaf gets a second one, and so a branch above. */
+  @Test
+  void goesOnBesideTheRoot() {
+    store.write(tx -> table.load(tx, keys(0)));
+    store.write(
+        tx -> table.load(tx, keys(LongStream.range(1, 400).mapToInt(i -> (int) i).toArray())));
+    assertThat(contents()).hasSize(400);
+    assertThat(store.check().findings()).isEmpty();
   }
 
   @Test
@@ -203,6 +217,106 @@ class StoreLoadTest {
           for (int i = 0; i < 3; i++) {
             assertThat(table.get(tx, new byte[] {(byte) i})).isEqualTo(values[i]);
           }
+          return null;
+        });
+    assertThat(store.check().findings()).isEmpty();
+  }
+
+  /** Gives entries of numbers: small and large values, short keys and some in runs. */
+  private static EntrySource mixed(int from, int to, int failing) {
+    int[] next = {from};
+    return entry -> {
+      int i = next[0]++;
+      if (i == failing) {
+        throw new UnsupportedOperationException("no more");
+      }
+      byte[] key = mixedKey(i);
+      byte[] value = mixedValue(i);
+      entry.key(MemorySegment.ofArray(key), 0, key.length);
+      entry.value(MemorySegment.ofArray(value), 0, value.length);
+      return i < to;
+    };
+  }
+
+  private static byte[] mixedKey(int i) {
+    byte[] key = new byte[i % 1000 == 7 ? 6000 : 16];
+    ByteBuffer.wrap(key).putInt(i / 1000).putInt(i % 1000);
+    return key;
+  }
+
+  private static byte[] mixedValue(int i) {
+    byte[] value = new byte[i % 3000 == 5 ? 5_000_000 : i % 500 == 3 ? 16_384 : 300 + i % 7];
+    Arrays.fill(value, (byte) i);
+    return value;
+  }
+
+  private void checkMixed(Transaction tx, int count) {
+    assertThat(table.count(tx)).isEqualTo(count);
+    try (Cursor cursor = table.cursor(tx)) {
+      for (int i = 0; i < count; i++) {
+        assertThat(cursor.next()).isTrue();
+        assertThat(cursor.key()).isEqualTo(mixedKey(i));
+        assertThat(Arrays.equals(table.get(tx, mixedKey(i)), mixedValue(i))).isTrue();
+      }
+      assertThat(cursor.next()).isFalse();
+    }
+  }
+
+  /**
+   * More than the file had pages for, so that it grows by what is written, over 16 MiB and more.
+   */
+  @Test
+  void theFileGrowsByWhatIsWritten() throws IOException {
+    store.write(
+        tx -> {
+          table.load(tx, mixed(0, 100, -1));
+          table.load(tx, mixed(100, 14_000, -1));
+          table.load(tx, mixed(14_000, 15_000, -1));
+          checkMixed(tx, 15_000);
+        });
+    store.read(
+        tx -> {
+          checkMixed(tx, 15_000);
+          return null;
+        });
+    StoreCheck check = store.check();
+    assertThat(check.findings()).isEmpty();
+    assertThat(check.freePages() + check.waitingPages()).isGreaterThanOrEqualTo(16);
+    assertThat(Files.size(dir.resolve("s")) % (16 << 20)).isZero();
+    store.close();
+    open(); // after that all is checked by its checksum
+    store.read(
+        tx -> {
+          checkMixed(tx, 15_000);
+          return null;
+        });
+    assertThat(store.check().findings()).isEmpty();
+  }
+
+  /** What was written behind the end of the file is free, or still behind the end. */
+  @Test
+  void whatFailsWhileTheFileGrowsLeavesFreePages() {
+    for (int failing : new int[] {30, 2_000, 6_005, 6_006, 14_000}) {
+      store.write(
+          tx -> {
+            assertThatThrownBy(() -> table.load(tx, mixed(0, 15_000, failing)))
+                .hasMessage("no more");
+            store.table("other").put(tx, new byte[] {9, 9}, new byte[100_000]);
+          });
+      assertThat(store.check().findings()).isEmpty();
+    }
+    store.write(tx -> table.load(tx, mixed(0, 15_000, -1)));
+    store.read(
+        tx -> {
+          checkMixed(tx, 15_000);
+          return null;
+        });
+    assertThat(store.check().findings()).isEmpty();
+    store.write(table::clear);
+    store.write(tx -> table.load(tx, mixed(0, 15_000, -1))); // to pages that were used before
+    store.read(
+        tx -> {
+          checkMixed(tx, 15_000);
           return null;
         });
     assertThat(store.check().findings()).isEmpty();
