@@ -70,11 +70,19 @@ public final class Store implements AutoCloseable {
    * @return the store, which the caller closes
    * @throws dev.varve.NotFoundException if it is missing, and must not be or its directory is, too
    * @throws dev.varve.CorruptionException if the file is no store, or damaged
-   * @throws dev.varve.FormatVersionException if it is of another format version
+   * @throws dev.varve.FormatVersionException if it is of another format version, page size, kind of
+   *     checksum or byte order than this release knows
    * @throws dev.varve.BusyException if all slots are in use, or another handle opens or closes for
    *     longer than the timeout
+   * @throws dev.varve.RecoveryNeededException if it is to be opened for reading only, and was not
+   *     closed by all, or was moved or copied; open it for writing once, and close it
+   * @throws dev.varve.ConflictException if others have it open, and its file or those beside it are
+   *     not the ones that they opened
    * @throws dev.varve.PoisonedException if other handles have it open and a sync of theirs failed
+   * @throws dev.varve.UnavailableException if it is on a network file system, and that is not
+   *     {@linkplain StoreOptions#allowNetworkFileSystem allowed}
    * @throws dev.varve.FullException if there is no space for the files
+   * @throws dev.varve.StorageException if the operating system refuses, or fails
    */
   public static Store open(Path path, StoreOptions options) {
     return open(Storage.real(), path, options);
