@@ -108,6 +108,7 @@ final class Syncer {
     long last = handle.redo.sync();
     check(redoTurn);
     shared.durable(last);
+    handle.counters.sync(handle.counters.redoSyncs, handle.storage.nanoTime());
     group = Math.clamp(last - before, 1, MOST_GATHERED);
   }
 
@@ -208,6 +209,7 @@ final class Syncer {
           shared.poison(SharedState.LOCK_LOST);
           shared.checkPoison();
         }
+        handle.counters.sync(handle.counters.steadySyncs, handle.storage.nanoTime());
       }
       if (isLast) {
         shared.rewriting(false);

@@ -51,6 +51,7 @@ final class WriteView extends View {
       int number,
       int mark,
       int operations,
+      long written,
       Meta meta,
       TableState catalog,
       List<TableState> states,
@@ -113,6 +114,7 @@ final class WriteView extends View {
     isLoading = false;
     isActive = true;
     writer.begin(txn, 0);
+    writer.written(0);
   }
 
   /** Frees what dead handles hold back, if much is held back; looks ten times a second at most. */
@@ -189,6 +191,8 @@ final class WriteView extends View {
     free.committed();
     committed.copyFrom(meta);
     known = meta.txn();
+    handle.counters.commits.increment();
+    handle.counters.pagesWritten.add(writer.written());
     end();
     return meta.txn();
   }
@@ -206,6 +210,7 @@ final class WriteView extends View {
 
   private void end() {
     isActive = false;
+    handle.counters.pagesCopied.add(writer.copiedSince());
     forget(0);
     savepoints.clear();
     numbers.clear();
@@ -229,7 +234,14 @@ final class WriteView extends View {
     catalogCopy.copyFrom(catalog);
     savepoints.add(
         new Savepoint(
-            current(), free.mark(), operations.mark(), metaCopy, catalogCopy, copies, isChanged));
+            current(),
+            free.mark(),
+            operations.mark(),
+            writer.written(),
+            metaCopy,
+            catalogCopy,
+            copies,
+            isChanged));
     writer.begin(meta.txn(), ++lastSavepoint);
     numbers.add(lastSavepoint);
   }
@@ -254,6 +266,7 @@ final class WriteView extends View {
     Savepoint savepoint = pop();
     free.rollback(savepoint.mark);
     operations.rollback(savepoint.operations);
+    writer.written(savepoint.written);
     meta.copyFrom(savepoint.meta);
     catalog.copyFrom(savepoint.catalog);
     forget(0);
