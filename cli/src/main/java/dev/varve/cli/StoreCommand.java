@@ -35,11 +35,15 @@ final class StoreCommand implements Runnable {
     List<Object> commands =
         List.of(
             new StoreCheckCommand(streams),
+            new StoreStatCommand(streams),
+            new StoreReadersCommand(streams),
             new StoreTablesCommand(streams),
             new StoreGetCommand(streams),
             new StorePutCommand(streams),
             new StoreDelCommand(),
             new StoreScanCommand(streams),
+            new StoreDumpCommand(streams),
+            new StoreLoadCommand(streams),
             new StoreCompactCommand(streams),
             new StoreBackupCommand(streams),
             new StoreSalvageCommand(streams),
