@@ -558,6 +558,7 @@ final class FreeSpace {
           count << pageShift);
     }
     grown = extend(grown, least);
+    StoreGrownEvent.emit(file, pageCount << pageShift, grown << pageShift);
     free.add(pageCount, grown - pageCount);
     pageCount = grown;
     events.grown(grown);

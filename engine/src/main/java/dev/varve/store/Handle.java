@@ -284,12 +284,19 @@ final class Handle extends RefCounted {
   }
 
   private void takeTurn() {
+    StoreTurnWaitEvent event = StoreTurnWaitEvent.start();
+    boolean taken = false;
     try (Waiting waiting = new Waiting(storage, options.timeout())) {
       try {
         writerTurn.take(waiting, options.timeout());
+        taken = true;
+        writeView.turnWaitNanos = waiting.waitedNanos();
       } finally {
         long nanos = waiting.waitedNanos();
         if (nanos > 0) {
+          if (event != null) {
+            event.emit(this, taken);
+          }
           counters.turnWaits.increment();
           counters.turnWaitNanos.add(nanos);
         }

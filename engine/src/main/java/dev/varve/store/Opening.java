@@ -30,6 +30,8 @@ final class Opening {
   private final StoreOptions options;
   private final Path sharedPath;
   private final Gate gate;
+  private boolean isNew;
+  private long cut;
 
   Opening(Storage storage, Path path, StoreOptions options) {
     this.storage = storage;
@@ -121,6 +123,7 @@ final class Opening {
     }
     storage.rename(draft, path);
     storage.syncDirectory(directory());
+    isNew = true;
   }
 
   private Path directory() {
@@ -171,7 +174,11 @@ final class Opening {
       known = shared(SharedState.create(storage, sharedPath));
       known.state.initialise(header.firstId(), header.lastId(), boot, identity, meta);
       known.state.session(session); // the redo log's, until it is replayed
-      return finish(file, header, known, false, records);
+      Handle handle = finish(file, header, known, false, records);
+      if (!isNew) {
+        StoreRecoveredEvent.emit(path.toString(), meta.txn(), records.size(), cut);
+      }
+      return handle;
     } catch (Throwable e) {
       if (known != null) {
         known.mapping.close();
@@ -341,6 +348,7 @@ final class Opening {
               + " was not closed cleanly, or was moved, and must be recovered, which an opening for"
               + " reading only cannot do; open it for writing once, and close it");
     }
+    cut = file.size() - bytes;
     file.truncate(bytes);
     long steady = meta.txn();
     meta.txn(Txn.afterLoss(steady));

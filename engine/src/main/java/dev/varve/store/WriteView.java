@@ -40,6 +40,11 @@ final class WriteView extends View {
   private boolean isActive;
   private boolean isChanged;
 
+  /** How many entries were put and removed, and for how long the transaction waited to begin. */
+  private long entriesChanged;
+
+  long turnWaitNanos;
+
   /** What ended a change in the middle, if one did: then only a rollback helps. */
   private boolean isBroken;
 
@@ -52,6 +57,7 @@ final class WriteView extends View {
       int mark,
       int operations,
       long written,
+      long entriesChanged,
       Meta meta,
       TableState catalog,
       List<TableState> states,
@@ -115,6 +121,7 @@ final class WriteView extends View {
     isActive = true;
     writer.begin(txn, 0);
     writer.written(0);
+    entriesChanged = 0;
   }
 
   /** Frees what dead handles hold back, if much is held back; looks ten times a second at most. */
@@ -197,6 +204,16 @@ final class WriteView extends View {
     return meta.txn();
   }
 
+  /** Returns how many pages the transaction has written for tables, or the last one did. */
+  long pagesWritten() {
+    return writer.written();
+  }
+
+  /** Returns how many entries the transaction has put and removed, or the last one did. */
+  long entriesChanged() {
+    return entriesChanged;
+  }
+
   /** Whether the transaction that was committed last shall be synced, since the disk is full. */
   boolean usedReserve() {
     return free.usedReserve();
@@ -238,6 +255,7 @@ final class WriteView extends View {
             free.mark(),
             operations.mark(),
             writer.written(),
+            entriesChanged,
             metaCopy,
             catalogCopy,
             copies,
@@ -267,6 +285,7 @@ final class WriteView extends View {
     free.rollback(savepoint.mark);
     operations.rollback(savepoint.operations);
     writer.written(savepoint.written);
+    entriesChanged = savepoint.entriesChanged;
     meta.copyFrom(savepoint.meta);
     catalog.copyFrom(savepoint.catalog);
     forget(0);
@@ -376,6 +395,7 @@ final class WriteView extends View {
     beginFreeing();
     long id = state.id;
     ByteTable table = state.table;
+    entriesChanged += state.entries;
     writer.dropAll(state);
     writer.delete(catalog, Catalog.recordKey(id, catalogKey));
     if (table != null) {
@@ -392,6 +412,7 @@ final class WriteView extends View {
   /** Removes all entries of a table. */
   void clear(TableState state) {
     beginFreeing();
+    entriesChanged += state.entries;
     writer.dropAll(state);
     state.isChanged = true;
     operations.clear(state.table);
@@ -402,6 +423,7 @@ final class WriteView extends View {
   boolean put(TableState state, long bytes) {
     beginChange();
     boolean had = writer.put(state, key, bytes);
+    entriesChanged++;
     valueSegment = writer.valueSegment();
     valueOffset = writer.valueOffset();
     valueBytes = bytes;
@@ -451,6 +473,7 @@ final class WriteView extends View {
       }
       loader.add(state, entry, count);
     }
+    entriesChanged += count;
     if (count > 0) {
       loader.end();
       state.isChanged = true;
@@ -495,6 +518,7 @@ final class WriteView extends View {
     beginFreeing();
     boolean had = writer.delete(state, key);
     if (had) {
+      entriesChanged++;
       state.isChanged = true;
       operations.delete(state.table, key);
       endChange();
