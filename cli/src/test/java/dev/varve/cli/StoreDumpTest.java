@@ -200,6 +200,8 @@ class StoreDumpTest {
           VERSION=3,database=t,HEADER=END, 61,DATA=END          ; 5; expected the value of the key
           VERSION=3,database=t,HEADER=END, 61, 6,DATA=END       ; 5; the end of the line
           VERSION=3,database=t,HEADER=END, 6x, 61,DATA=END      ; 4; found 'x'
+          VERSION=3,format=print,database=t,HEADER=END, a, b, c,DATA=END ; 8; expected the value
+          VERSION=3,format=print,database=t,HEADER=END, a, \\6x,DATA=END ; 6; two digits a byte
           VERSION=3,database=t,HEADER=END, 61, 62,DATA=END,x    ; 7; found 'x'
           """)
   void whatCannotBeReadNamesItsLine(String text, long line, String says) {
