@@ -2,10 +2,10 @@
 package dev.varve;
 
 /**
- * Thrown when an operation needs something that this process lacks: an optional library, or an
- * access that the JVM was started without.
+ * Thrown when an operation needs something that this process lacks: an optional library, an access
+ * that the JVM was started without, or an operating system or file system that can do it.
  *
- * <p>Nothing was changed; the message says what to add.
+ * <p>Nothing was changed; the message says what to add or change.
  */
 public final class UnavailableException extends VarveException {
   private static final long serialVersionUID = 1L;

@@ -8,6 +8,7 @@ import dev.varve.FormatVersionException;
 import dev.varve.FullException;
 import dev.varve.NotFoundException;
 import dev.varve.PoisonedException;
+import dev.varve.RecoveryNeededException;
 import dev.varve.SnapshotLostException;
 import dev.varve.StorageException;
 import dev.varve.UnavailableException;
@@ -80,10 +81,11 @@ record Failure(int exitCode, String message) {
               "a mapped file could not be read (" + message + "); was it truncated meanwhile?");
       case BusyException e -> new Failure(ExitCode.CONFLICT, message);
       case ConflictException e -> new Failure(ExitCode.CONFLICT, message);
+      case RecoveryNeededException e -> new Failure(ExitCode.CONFLICT, message);
       case SnapshotLostException e -> new Failure(ExitCode.CONFLICT, message);
       case PoisonedException e -> new Failure(ExitCode.IO, message);
       case StorageException e -> new Failure(ExitCode.IO, message);
-      case UnavailableException e -> new Failure(ExitCode.UNAVAILABLE, message);
+      case UnavailableException e -> new Failure(ExitCode.UNAVAILABLE, withOptions(message));
       case UncheckedIOException e -> null;
       case UpstreamException e ->
           e.getCause() == null ? new Failure(ExitCode.INVALID_INPUT, message) : null;
@@ -97,7 +99,8 @@ record Failure(int exitCode, String message) {
   private static String withOptions(String message) {
     return message
         .replace("OnDamage.SKIP", "--skip-damage")
-        .replace("RecordFiles.repair", "'varve records repair'");
+        .replace("RecordFiles.repair", "'varve records repair'")
+        .replace("allowNetworkFileSystem", "--allow-network-file-system");
   }
 
   /** Who waits for a batch gets a copy of the exception, which says things twice. */

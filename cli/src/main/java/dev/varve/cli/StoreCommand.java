@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.cli;
 
-import dev.varve.BusyException;
 import dev.varve.NotFoundException;
+import dev.varve.RecoveryNeededException;
 import dev.varve.store.ByteTable;
 import dev.varve.store.Store;
 import dev.varve.store.StoreOptions;
 import dev.varve.store.Transaction;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Function;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -34,11 +35,15 @@ final class StoreCommand implements Runnable {
     List<Object> commands =
         List.of(
             new StoreCheckCommand(streams),
+            new StoreStatCommand(streams),
+            new StoreReadersCommand(streams),
             new StoreTablesCommand(streams),
             new StoreGetCommand(streams),
             new StorePutCommand(streams),
             new StoreDelCommand(),
             new StoreScanCommand(streams),
+            new StoreDumpCommand(streams),
+            new StoreLoadCommand(streams),
             new StoreCompactCommand(streams),
             new StoreBackupCommand(streams),
             new StoreSalvageCommand(streams),
@@ -56,17 +61,34 @@ final class StoreCommand implements Runnable {
     @Parameters(paramLabel = "STORE", index = "0", description = "The file of a store.")
     Path path;
 
-    /** Opens a store that exists; one that was not closed, or was moved, as any writer does. */
+    @Option(
+        names = "--allow-network-file-system",
+        description = {
+          "Open a store on a network file system, which else is refused.",
+          "Only while no other machine has it open: two that write destroy it."
+        })
+    boolean allowsNetwork;
+
+    /** Opens a store that exists for reading; one that must be recovered first, for writing. */
     Store openToRead() {
+      return openToRead(options(), options -> Store.open(path, options));
+    }
+
+    static Store openToRead(StoreOptions options, Function<StoreOptions, Store> opener) {
       try {
-        return Store.open(path, StoreOptions.DEFAULT.readOnly());
-      } catch (BusyException e) {
-        return openToWrite(false);
+        return opener.apply(options.readOnly());
+      } catch (RecoveryNeededException e) {
+        return opener.apply(options.existing());
       }
     }
 
     Store openToWrite(boolean create) {
-      return Store.open(path, create ? StoreOptions.DEFAULT : StoreOptions.DEFAULT.existing());
+      return Store.open(path, create ? options() : options().existing());
+    }
+
+    private StoreOptions options() {
+      StoreOptions options = StoreOptions.DEFAULT;
+      return allowsNetwork ? options.allowNetworkFileSystem() : options;
     }
   }
 

@@ -4,10 +4,11 @@ package dev.varve.cli;
 import dev.varve.store.ByteTable;
 import dev.varve.store.ReadTransaction;
 import dev.varve.store.Store;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -51,20 +52,38 @@ final class StoreGetCommand implements Callable<Integer> {
     try (Store store = target.openToRead();
         ReadTransaction transaction = store.beginRead()) {
       ByteTable table = StoreCommand.existingTable(store, transaction, tableName);
-      byte[] value = table.get(transaction, bytes);
-      if (value == null) {
-        throw StoreCommand.noEntry(table, bytes);
-      }
       if (output == null) {
-        RecordPrinter printer =
-            new RecordPrinter(
-                new OutputChannel(streams.rawOut(), "the standard output"), RecordForm.RAW);
-        printer.print(0, MemorySegment.ofArray(value), 0, value.length);
-        printer.flush();
+        write(
+            table, transaction, bytes, new OutputChannel(streams.rawOut(), "the standard output"));
       } else {
-        Files.write(output, value, StandardOpenOption.CREATE_NEW);
+        try (NewFile file = new NewFile(output)) {
+          write(table, transaction, bytes, file);
+          file.finish();
+        }
       }
     }
     return ExitCode.OK;
+  }
+
+  /** Writes a value of any length through a buffer. */
+  private static void write(
+      ByteTable table, ReadTransaction transaction, byte[] key, WritableByteChannel to) {
+    RecordPrinter printer = new RecordPrinter(to, RecordForm.RAW);
+    Boolean found =
+        table.read(
+            transaction,
+            MemorySegment.ofArray(key),
+            (segment, offset, bytes) -> {
+              try {
+                printer.print(0, segment, offset, bytes);
+                printer.flush();
+              } catch (IOException e) {
+                throw new UncheckedIOException(e);
+              }
+              return true;
+            });
+    if (found == null) {
+      throw StoreCommand.noEntry(table, key);
+    }
   }
 }

@@ -32,6 +32,9 @@ import picocli.CommandLine.Spec;
         "Prints the entries of a table, key and value with a tab between them, in the order of the"
             + " keys. In text, backslashes and what cannot be seen are escaped, as in \\\\x09.")
 final class StoreScanCommand implements Callable<Integer> {
+  /** What fits into an array, as text of twice the length and more, too. */
+  private static final int MOST_VALUE_BYTES = 1 << 28;
+
   private final Streams streams;
 
   @Spec CommandSpec spec;
@@ -128,7 +131,18 @@ final class StoreScanCommand implements Callable<Integer> {
   private void print(OutputStream out, Cursor cursor, byte[] key) throws IOException {
     byte @Nullable [] value = null;
     if (!keysOnly) {
-      value = new byte[Math.toIntExact(cursor.valueBytes())];
+      if (cursor.valueBytes() > MOST_VALUE_BYTES) {
+        throw new FailureException(
+            ExitCode.UNAVAILABLE,
+            "the value of key '"
+                + form.of(spec).show(key)
+                + "' has "
+                + cursor.valueBytes()
+                + " bytes, and a scan prints at most "
+                + MOST_VALUE_BYTES
+                + " of each; see --keys-only, and 'varve store get'");
+      }
+      value = new byte[(int) cursor.valueBytes()];
       cursor.value(MemorySegment.ofArray(value));
     }
     if (json) {

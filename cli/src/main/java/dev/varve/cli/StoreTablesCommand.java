@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import dev.varve.store.ByteTable;
 import dev.varve.store.ReadTransaction;
 import dev.varve.store.Store;
+import java.io.IOException;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,39 +36,49 @@ final class StoreTablesCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     try (Store store = target.openToRead();
         ReadTransaction transaction = store.beginRead()) {
-      List<String> names = transaction.tables();
       if (json) {
         try (JsonGenerator generator = Json.to(streams.out())) {
           generator.writeStartObject();
           generator.writeStringField("file", target.path.toString());
           generator.writeNumberField("snapshot", transaction.snapshot());
-          generator.writeArrayFieldStart("tables");
-          for (String name : names) {
-            ByteTable table = store.table(name);
-            generator.writeStartObject();
-            generator.writeStringField("name", name);
-            generator.writeNumberField("entries", table.count(transaction));
-            generator.writeNumberField("contentBytes", table.contentBytes(transaction));
-            generator.writeEndObject();
-          }
-          generator.writeEndArray();
+          writeJson(generator, store, transaction);
           generator.writeEndObject();
         }
         streams.out().println();
         return ExitCode.OK;
       }
-      List<List<String>> rows = new ArrayList<>();
-      rows.add(List.of("entries", "bytes", "table"));
-      for (String name : names) {
-        ByteTable table = store.table(name);
-        rows.add(
-            List.of(
-                TextTable.number(table.count(transaction)),
-                TextTable.number(table.contentBytes(transaction)),
-                BytesForm.TEXT.show(name.getBytes(StandardCharsets.UTF_8))));
-      }
-      TextTable.write(streams.out(), rows);
+      write(streams.out(), store, transaction);
     }
     return ExitCode.OK;
+  }
+
+  /** Writes a line for each table. */
+  static void write(PrintStream out, Store store, ReadTransaction transaction) {
+    List<List<String>> rows = new ArrayList<>();
+    rows.add(List.of("entries", "bytes", "table"));
+    for (String name : transaction.tables()) {
+      ByteTable table = store.table(name);
+      rows.add(
+          List.of(
+              TextTable.number(table.count(transaction)),
+              TextTable.number(table.contentBytes(transaction)),
+              BytesForm.TEXT.show(name.getBytes(StandardCharsets.UTF_8))));
+    }
+    TextTable.write(out, rows);
+  }
+
+  /** Writes a field {@code tables}. */
+  static void writeJson(JsonGenerator generator, Store store, ReadTransaction transaction)
+      throws IOException {
+    generator.writeArrayFieldStart("tables");
+    for (String name : transaction.tables()) {
+      ByteTable table = store.table(name);
+      generator.writeStartObject();
+      generator.writeStringField("name", name);
+      generator.writeNumberField("entries", table.count(transaction));
+      generator.writeNumberField("contentBytes", table.contentBytes(transaction));
+      generator.writeEndObject();
+    }
+    generator.writeEndArray();
   }
 }

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -19,7 +20,7 @@ class CommandsTest {
   @Test
   void helpIsEverywhere() {
     assertThat(CliRun.of("--help").ok().text())
-        .contains("replay", "inspect", "delete", "records", "completion", "Exit codes:");
+        .contains("replay", "inspect", "delete", "records", "store", "completion", "Exit codes:");
     for (String command : List.of("replay", "inspect", "delete", "completion")) {
       String help = CliRun.of(command, "--help").ok().text();
       assertThat(help).startsWith("Usage: varve " + command).contains("--debug", "Exit codes:");
@@ -41,6 +42,41 @@ class CommandsTest {
             "--compression=CODEC",
             "--output=OUT",
             "--json");
+  }
+
+  /** Each command for stores says what it takes, and the help of all of them names it. */
+  @Test
+  void helpOfStoresIsEverywhere() {
+    String all = CliRun.of("store", "--help").ok().text();
+    Map<String, String> options =
+        Map.ofEntries(
+            Map.entry("check", "--json"),
+            Map.entry("stat", "--tables"),
+            Map.entry("readers", "--watch=SECONDS"),
+            Map.entry("tables", "--json"),
+            Map.entry("get", "--output=FILE"),
+            Map.entry("put", "--create"),
+            Map.entry("del", "--base64"),
+            Map.entry("scan", "--prefix=KEY"),
+            Map.entry("dump", "--print"),
+            Map.entry("load", "--file=FILE"),
+            Map.entry("compact", "STORE"),
+            Map.entry("backup", "COPY"),
+            Map.entry("salvage", "--json"));
+    options.forEach(
+        (command, option) -> {
+          assertThat(all).contains("\n  " + command + " ");
+          String help = CliRun.of("store", command, "--help").ok().text();
+          assertThat(help)
+              .startsWith("Usage: varve store " + command)
+              .contains(option, "--debug", "Exit codes:");
+          assertThat(help.contains("--allow-network-file-system"))
+              .isEqualTo(!command.equals("salvage"));
+          assertThat(CliRun.of("store", "help", command).ok().text()).isEqualTo(help);
+        });
+    assertThat(all.lines().filter(line -> line.matches("  [a-z]+ +[A-Z].*")))
+        .as("and no other command but help")
+        .hasSize(options.size() + 1);
   }
 
   @Test

@@ -47,6 +47,7 @@ final class Machine {
   long nanoTime = 1_000_000_000L;
   long currentTimeMillis = 1_700_000_000_000L;
   Optional<String> bootId;
+  Optional<String> fileSystemType = Optional.empty();
   private int boots = 1;
   private long lastNode = root.id;
   private long lastProcess = 1000;
@@ -148,6 +149,7 @@ final class Machine {
   private void copySettings(Machine other) {
     other.capacity = capacity;
     other.mappingReserve = mappingReserve;
+    other.fileSystemType = fileSystemType;
     other.currentTimeMillis = currentTimeMillis;
     other.lastNode = lastNode;
     other.lastProcess = lastProcess;

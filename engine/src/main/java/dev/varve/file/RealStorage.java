@@ -188,6 +188,21 @@ final class RealStorage implements Storage {
   }
 
   @Override
+  public Optional<String> fileSystemType(Path path) {
+    Path real = realPath(path);
+    if (WINDOWS && real.toString().startsWith("\\\\")) {
+      return Optional.of("unc"); // the name of a share; a store there says only how it is formatted
+    }
+    Path directory = real.getParent();
+    try {
+      Path there = Files.exists(real) || directory == null ? real : directory;
+      return Optional.of(Files.getFileStore(there).type());
+    } catch (IOException | SecurityException e) {
+      return Optional.empty(); // in some containers the mounts do not name it
+    }
+  }
+
+  @Override
   public Optional<ProcessLock> tryLock(Path lockFile, long position, LockMode mode) {
     return RealLocks.tryLock(lockFile, position, mode);
   }

@@ -246,6 +246,15 @@ public final class SimulatedStorage implements Storage {
   }
 
   /**
+   * Sets what the file system is called.
+   *
+   * @param type what {@link #fileSystemType} returns; empty where it should return nothing
+   */
+  public void fileSystemType(Optional<String> type) {
+    change(() -> machine.fileSystemType = type);
+  }
+
+  /**
    * Gives this process another id, for example one that a dead process had.
    *
    * @param id the id
@@ -655,6 +664,11 @@ public final class SimulatedStorage implements Storage {
   @Override
   public Optional<String> bootId() {
     return locked(() -> machine.bootId);
+  }
+
+  @Override
+  public Optional<String> fileSystemType(Path path) {
+    return locked(() -> machine.fileSystemType);
   }
 
   /** Tells which machine this is: a new one, or which choices led to it after power loss. */

@@ -130,6 +130,17 @@ public interface Storage {
   long usableSpace(Path dir);
 
   /**
+   * Returns what the operating system calls the file system that a file is on, such as {@code ext4}
+   * or {@code nfs4}.
+   *
+   * @param path a file or directory, which may be missing if its directory is there
+   * @return the type, as the operating system spells it; empty where it is not known
+   */
+  default Optional<String> fileSystemType(Path path) {
+    return Optional.empty();
+  }
+
+  /**
    * Tries to lock one byte of a lock file, against other processes and against other handles of
    * this one. Never waits. Creates the lock file, empty, if it is missing; the byte may lie beyond
    * its end. Different bytes are independent locks.

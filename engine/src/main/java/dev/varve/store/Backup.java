@@ -24,6 +24,7 @@ final class Backup {
   @SuppressWarnings("try") // the lock is held, not used
   static void write(Handle handle, Path path, StoreCheck.Progress progress) {
     handle.checkOpen();
+    StoreBackedUpEvent event = StoreBackedUpEvent.start();
     Backup backup = new Backup(handle, path, progress);
     Gate gate = new Gate(handle.storage, backup.sibling("-lock"));
     backup.checkFree();
@@ -34,7 +35,10 @@ final class Backup {
             "a store at " + backup.target + " is missing and open; back up to another name");
       }
       backup.checkFree();
-      backup.write();
+      long txn = backup.write();
+      if (event != null) {
+        event.emit(handle, backup.target, txn);
+      }
     }
   }
 
@@ -52,12 +56,13 @@ final class Backup {
     }
   }
 
-  private void write() {
+  private long write() {
     // Before the pin: so what the snapshot shares with this steady state has its checksum.
     long steady = handle.shared.steady();
     ReadView view = handle.beginRead(false);
     try {
       write(view, steady);
+      return view.meta.txn();
     } catch (RuntimeException | Error e) {
       throw view.failed(e);
     } finally {

@@ -52,10 +52,15 @@ final class Compaction {
       handle.finishSwitch(); // of who had this byte before, and died
       // Before the pin: so what the snapshot shares with this steady state has its checksum.
       long steady = handle.shared.steady();
+      StoreCompactedEvent event = StoreCompactedEvent.start();
       Compaction compaction = new Compaction(handle, progress);
+      Generation before = compaction.copied.generation;
       try {
         compaction.run(steady);
-        handle.currentGeneration(); // so that the old file can go
+        Generation now = handle.currentGeneration(); // so that the old file can go
+        if (event != null) {
+          event.emit(handle, before, now);
+        }
       } catch (RuntimeException | Error e) {
         throw compaction.copied.failed(e);
       } finally {

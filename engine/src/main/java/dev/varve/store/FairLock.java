@@ -49,6 +49,7 @@ final class FairLock {
   @SuppressWarnings("ThreadPriorityCheck") // nothing but speed depends on the yields
   boolean enter(Waiting waiting, BooleanSupplier needless) {
     for (int i = 0; held && i < yields; i++) {
+      waiting.hasWaited();
       Thread.yield();
     }
     Waiter me;
@@ -59,6 +60,7 @@ final class FairLock {
       }
       me = new Waiter(needless);
       waiters.add(me);
+      waiting.hasWaited();
     }
     while (!me.entered) {
       if (me.dismissed) {

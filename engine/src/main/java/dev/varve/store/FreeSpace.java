@@ -577,6 +577,7 @@ final class FreeSpace {
   /** Adds the pages from the page count to another one, which the file has. */
   private void addGrown(long grown) {
     if (grown > pageCount) {
+      StoreGrownEvent.emit(file, pageCount << pageShift, grown << pageShift);
       free.add(pageCount, grown - pageCount);
       pageCount = grown;
       events.grown(grown);

@@ -14,8 +14,10 @@ import dev.varve.file.StorageFile;
 import dev.varve.memory.Faults;
 import dev.varve.memory.RefCounted;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +34,7 @@ final class Handle extends RefCounted {
   final LongReaders longReaders;
   final Syncer syncer;
   final SyncTimer timer;
+  final Counters counters = new Counters();
 
   private final Mapping sharedMapping;
   final Gate gate;
@@ -258,7 +261,7 @@ final class Handle extends RefCounted {
     retainOpen();
     boolean taken = false;
     try {
-      writerTurn.take(options.timeout());
+      takeTurn();
       taken = true;
       if (closed) {
         throw new ClosedException(name());
@@ -277,6 +280,27 @@ final class Handle extends RefCounted {
         throw failed(e);
       }
       throw e;
+    }
+  }
+
+  private void takeTurn() {
+    StoreTurnWaitEvent event = StoreTurnWaitEvent.start();
+    boolean taken = false;
+    try (Waiting waiting = new Waiting(storage, options.timeout())) {
+      try {
+        writerTurn.take(waiting, options.timeout());
+        taken = true;
+        writeView.turnWaitNanos = waiting.waitedNanos();
+      } finally {
+        long nanos = waiting.waitedNanos();
+        if (nanos > 0) {
+          if (event != null) {
+            event.emit(this, taken);
+          }
+          counters.turnWaits.increment();
+          counters.turnWaitNanos.add(nanos);
+        }
+      }
     }
   }
 
@@ -331,6 +355,33 @@ final class Handle extends RefCounted {
 
   void checkSession() {
     generation.checkSession(shared);
+  }
+
+  // Figures.
+
+  /** Returns which processes have the store open, ascending. */
+  List<Long> processes() {
+    return LongStream.range(0, shared.slotsUsed())
+        .map(slot -> shared.processId((int) slot))
+        .filter(process -> process != 0)
+        .sorted()
+        .distinct()
+        .boxed()
+        .toList();
+  }
+
+  /** Returns how many bytes of data files are mapped. */
+  long mappedBytes() {
+    generations.lock();
+    try {
+      long bytes = 0;
+      for (Generation g = generation; g != null; g = g.previous) {
+        bytes += g.file.mappedBytes();
+      }
+      return bytes;
+    } finally {
+      generations.unlock();
+    }
   }
 
   // Failures.

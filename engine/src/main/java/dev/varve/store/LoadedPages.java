@@ -37,6 +37,8 @@ final class LoadedPages {
 
   private long left;
 
+  private long taken;
+
   /** Whether pages are taken behind the page count, which was this one before. */
   private boolean isAppending;
 
@@ -59,7 +61,13 @@ final class LoadedPages {
     }
     used = 0;
     left = 0;
+    taken = 0;
     isAppending = false;
+  }
+
+  /** Returns how many pages were taken since the beginning. */
+  long taken() {
+    return taken;
   }
 
   /**
@@ -70,6 +78,7 @@ final class LoadedPages {
    * @throws FullException as {@link FreeSpace#take}
    */
   long take(long count) {
+    taken += count;
     long page = isAppending ? -1 : takeFree(count);
     return page < 0 ? append(count) : page;
   }

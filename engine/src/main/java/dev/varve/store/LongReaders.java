@@ -57,7 +57,11 @@ final class LongReaders {
     look(now);
     for (int cell = 0; cell < pins.length; cell++) {
       if (pins[cell] != NONE && now - since[cell] >= limit.toNanos()) {
-        slots.revoke(cell, pins[cell], limit);
+        long process = shared.processId(SharedState.slotOfCell(cell));
+        long txn = Txn.pinned(pins[cell], shared.published());
+        if (slots.revoke(cell, pins[cell], limit)) {
+          StoreSnapshotRevokedEvent.emit(shared.store(), process, txn, limit);
+        }
         pins[cell] = NONE;
       }
     }

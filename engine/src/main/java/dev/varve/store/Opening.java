@@ -3,12 +3,13 @@ package dev.varve.store;
 
 import static dev.varve.memory.Layouts.LE_LONG;
 
-import dev.varve.BusyException;
 import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.PoisonedException;
+import dev.varve.RecoveryNeededException;
 import dev.varve.StorageException;
+import dev.varve.UnavailableException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Mapping;
 import dev.varve.file.ProcessLock;
@@ -18,6 +19,7 @@ import dev.varve.memory.Words;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +30,8 @@ final class Opening {
   private final StoreOptions options;
   private final Path sharedPath;
   private final Gate gate;
+  private boolean isNew;
+  private long cut;
 
   Opening(Storage storage, Path path, StoreOptions options) {
     this.storage = storage;
@@ -47,6 +51,7 @@ final class Opening {
       throw new NotFoundException(
           "store " + path + " does not exist; check the path, or open it without mustExist");
     }
+    checkFileSystem();
     try (ProcessLock held = gate.take(options.timeout())) {
       if (!storage.exists(path)) {
         create();
@@ -67,6 +72,22 @@ final class Opening {
         file.close();
         throw e;
       }
+    }
+  }
+
+  /** Refuses, before anything is touched, a file system that other machines may have, too. */
+  private void checkFileSystem() {
+    Optional<String> type = storage.fileSystemType(path);
+    if (!options.allowsNetworkFileSystem()
+        && type.isPresent()
+        && NetworkFileSystems.contains(type.get())) {
+      throw new UnavailableException(
+          "store "
+              + path
+              + " is on a network file system ("
+              + type.get()
+              + "), where mapped memory and locks are not safe, and a local one is needed; move it,"
+              + " or open it with allowNetworkFileSystem, from one machine at a time");
     }
   }
 
@@ -102,6 +123,7 @@ final class Opening {
     }
     storage.rename(draft, path);
     storage.syncDirectory(directory());
+    isNew = true;
   }
 
   private Path directory() {
@@ -152,7 +174,11 @@ final class Opening {
       known = shared(SharedState.create(storage, sharedPath));
       known.state.initialise(header.firstId(), header.lastId(), boot, identity, meta);
       known.state.session(session); // the redo log's, until it is replayed
-      return finish(file, header, known, false, records);
+      Handle handle = finish(file, header, known, false, records);
+      if (!isNew) {
+        StoreRecoveredEvent.emit(path.toString(), meta.txn(), records.size(), cut);
+      }
+      return handle;
     } catch (Throwable e) {
       if (known != null) {
         known.mapping.close();
@@ -316,12 +342,13 @@ final class Opening {
           "the file was cut; restore a backup, or salvage what it still holds");
     }
     if (options.isReadOnly()) {
-      throw new BusyException(
+      throw new RecoveryNeededException(
           "store "
               + path
-              + " was not closed cleanly, or was moved, and must be opened for writing once before"
-              + " it can be opened for reading only");
+              + " was not closed cleanly, or was moved, and must be recovered, which an opening for"
+              + " reading only cannot do; open it for writing once, and close it");
     }
+    cut = file.size() - bytes;
     file.truncate(bytes);
     long steady = meta.txn();
     meta.txn(Txn.afterLoss(steady));

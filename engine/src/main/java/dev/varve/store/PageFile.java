@@ -164,6 +164,21 @@ final class PageFile implements Pages, AutoCloseable {
         "check the store, and restore a backup or salvage it");
   }
 
+  /** Returns how long the file is. */
+  long fileBytes() {
+    return file.size();
+  }
+
+  /** Returns how many bytes of the file are mapped, those of mappings out of date included. */
+  long mappedBytes() {
+    lock.lock();
+    try {
+      return mappings.stream().mapToLong(mapping -> mapping.segment().byteSize()).sum();
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Maps the header, for its session. */
   Mapping mapHeader() {
     return file.map(0, StoreHeader.BYTES, access);

@@ -4,6 +4,7 @@ package dev.varve.store;
 import static dev.varve.memory.Layouts.LE_INT;
 import static dev.varve.memory.Layouts.LE_LONG;
 
+import dev.varve.NotFoundException;
 import dev.varve.VarveException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
@@ -176,6 +177,18 @@ final class RedoLog {
     file.read(0, word);
     long magic = word.get(LE_LONG, 0);
     return magic == MAGIC || magic == 0;
+  }
+
+  /** Returns how long the file is, whoever made it and whenever; 0 when there is none. */
+  long fileBytes() {
+    if (!storage.exists(path)) {
+      return 0;
+    }
+    try (StorageFile file = storage.open(path, FileAccess.READ)) {
+      return file.size();
+    } catch (NotFoundException e) { // the last handle to close has just deleted it
+      return 0;
+    }
   }
 
   private void discard() {

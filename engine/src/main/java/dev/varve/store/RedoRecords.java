@@ -54,6 +54,11 @@ final class RedoRecords {
     return found;
   }
 
+  /** Returns how many they are. */
+  int size() {
+    return records.size();
+  }
+
   private void read(StorageFile file, MemorySegment header) {
     MemorySegment there = Arena.ofAuto().allocate(header.byteSize(), 8);
     long size = file.size();

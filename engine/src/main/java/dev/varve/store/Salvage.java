@@ -89,7 +89,12 @@ final class Salvage {
           "store " + from + " is open; close all handles of it before it is salvaged");
     }
     try (StorageFile file = storage.open(from, FileAccess.READ)) {
-      return new Salvage(storage, file, progress).run(to);
+      StoreSalvagedEvent event = StoreSalvagedEvent.start();
+      StoreSalvage report = new Salvage(storage, file, progress).run(to);
+      if (event != null) {
+        event.emit(from, to, report);
+      }
+      return report;
     }
   }
 

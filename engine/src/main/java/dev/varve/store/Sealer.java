@@ -18,6 +18,8 @@ final class Sealer {
   /** Whether everything is stored to once more, so that the next sync writes it. */
   private final boolean isRewriting;
 
+  private long bytes;
+
   private Sealer(Tree tree, Meta meta, long steady, boolean isRewriting) {
     this.tree = tree;
     this.meta = meta;
@@ -25,9 +27,15 @@ final class Sealer {
     this.isRewriting = isRewriting;
   }
 
-  /** Seals what the meta reaches and is born after the steady state, in the file of the tree. */
-  static void seal(Tree tree, Meta meta, long steady, boolean isRewriting) {
-    new Sealer(tree, meta, steady, isRewriting).seal();
+  /**
+   * Seals what the meta reaches and is born after the steady state, in the file of the tree.
+   *
+   * @return how many bytes of pages and runs that are
+   */
+  static long seal(Tree tree, Meta meta, long steady, boolean isRewriting) {
+    Sealer sealer = new Sealer(tree, meta, steady, isRewriting);
+    sealer.seal();
+    return sealer.bytes;
   }
 
   private void seal() {
@@ -77,6 +85,7 @@ final class Sealer {
       }
     }
     Node.checksum(s, b, Node.sum(s, b, tree.pageSize));
+    bytes += tree.pageSize;
     if (isRewriting) {
       rewrite(s, b, tree.pageSize);
     }
@@ -99,6 +108,7 @@ final class Sealer {
     long length = s.get(LE_LONG_UNALIGNED, reference + 16);
     MemorySegment rs = tree.run(s, reference, kind, length);
     long rb = tree.pages.offset(s.get(LE_LONG_UNALIGNED, reference));
+    bytes += Node.CONTENT + length;
     Node.checksum(rs, rb, Hash.XXH3.hash(rs, rb + 8, Node.CONTENT - 8 + length));
     if (isRewriting) {
       rewrite(rs, rb, Node.CONTENT + length);

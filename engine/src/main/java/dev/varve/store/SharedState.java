@@ -371,7 +371,9 @@ final class SharedState {
    * Stops all work, in every process. The first reason stays, but that a failed sync replaces it.
    */
   void poison(int reason) {
-    if (!words.compareAndSet(POISON, 0, reason) && reason == SYNC_FAILED) {
+    if (words.compareAndSet(POISON, 0, reason)) {
+      StorePoisonedEvent.emit(store, reason(reason));
+    } else if (reason == SYNC_FAILED) {
       words.setVolatile(POISON, reason);
     }
   }
@@ -393,20 +395,22 @@ final class SharedState {
     }
   }
 
+  private static String reason(long reason) {
+    return switch ((int) reason) {
+      case SYNC_FAILED -> "a sync of its file failed";
+      case MAPPING_FAULTED -> "an access to its mapped file failed";
+      case LOCK_LOST -> "a process that was writing lost its lock on the lock file";
+      case FILES_REPLACED -> "its shared files were replaced while it was open";
+      default -> "of an unknown failure (" + reason + ")";
+    };
+  }
+
   private PoisonedException poisoned(long reason) {
-    String what =
-        switch ((int) reason) {
-          case SYNC_FAILED -> "a sync of its file failed";
-          case MAPPING_FAULTED -> "an access to its mapped file failed";
-          case LOCK_LOST -> "a process that was writing lost its lock on the lock file";
-          case FILES_REPLACED -> "its shared files were replaced while it was open";
-          default -> "of an unknown failure (" + reason + ")";
-        };
     return new PoisonedException(
         "store "
             + store
             + " refuses work, in all processes, because "
-            + what
+            + reason(reason)
             + "; close every handle of it and open it again, which recovers its last good state");
   }
 

@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,11 +69,19 @@ public final class Store implements AutoCloseable {
    * @return the store, which the caller closes
    * @throws dev.varve.NotFoundException if it is missing, and must not be or its directory is, too
    * @throws dev.varve.CorruptionException if the file is no store, or damaged
-   * @throws dev.varve.FormatVersionException if it is of another format version
+   * @throws dev.varve.FormatVersionException if it is of another format version, page size, kind of
+   *     checksum or byte order than this release knows
    * @throws dev.varve.BusyException if all slots are in use, or another handle opens or closes for
    *     longer than the timeout
+   * @throws dev.varve.RecoveryNeededException if it is to be opened for reading only, and was not
+   *     closed by all, or was moved or copied; open it for writing once, and close it
+   * @throws dev.varve.ConflictException if others have it open, and its file or those beside it are
+   *     not the ones that they opened
    * @throws dev.varve.PoisonedException if other handles have it open and a sync of theirs failed
+   * @throws dev.varve.UnavailableException if it is on a network file system, and that is not
+   *     {@linkplain StoreOptions#allowNetworkFileSystem allowed}
    * @throws dev.varve.FullException if there is no space for the files
+   * @throws dev.varve.StorageException if the operating system refuses, or fails
    */
   public static Store open(Path path, StoreOptions options) {
     return open(Storage.real(), path, options);
@@ -258,14 +265,29 @@ public final class Store implements AutoCloseable {
   public List<Long> processes() {
     handle.retainOpen();
     try {
-      SharedState shared = handle.shared;
-      return LongStream.range(0, shared.slotsUsed())
-          .map(slot -> shared.processId((int) slot))
-          .filter(process -> process != 0)
-          .sorted()
-          .distinct()
-          .boxed()
-          .toList();
+      return handle.processes();
+    } finally {
+      handle.release();
+    }
+  }
+
+  /**
+   * Returns what the store is and does now: its size and what is free, its commits and syncs, who
+   * reads. Others read and write meanwhile, and none of them is slower for it.
+   *
+   * <p>It begins a snapshot and reads the log of the free pages and the list of the tables, whose
+   * lengths it takes time and memory in proportion to; less than a millisecond for most stores.
+   *
+   * @return an immutable copy
+   * @throws dev.varve.BusyException if there are too many snapshots, in all processes
+   * @throws dev.varve.SnapshotLostException if the snapshot was held for too long
+   * @throws dev.varve.PoisonedException if the store is poisoned
+   * @throws dev.varve.CorruptionException if the log or the list is damaged
+   */
+  public StoreStatistics statistics() {
+    handle.retainOpen();
+    try {
+      return Survey.of(handle);
     } finally {
       handle.release();
     }

@@ -55,7 +55,8 @@ record StoreHeader(int pageShift, long firstId, long lastId, long created) {
    * Reads and checks the header of a file.
    *
    * @throws CorruptionException if the file is no store, or damaged
-   * @throws FormatVersionException if it is of another format version
+   * @throws FormatVersionException if it is of another format version, page size, kind of checksum
+   *     or byte order
    */
   static StoreHeader read(StorageFile file) {
     try (Arena arena = Arena.ofConfined()) {
@@ -76,7 +77,14 @@ record StoreHeader(int pageShift, long firstId, long lastId, long created) {
 
   /** Checks a header, as {@link #read(StorageFile)} does; the name is for messages. */
   static StoreHeader read(MemorySegment header, String name) {
-    if (header.get(LE_LONG, 0) != MAGIC) {
+    long magic = header.get(LE_LONG, 0);
+    if (magic == Long.reverseBytes(MAGIC)) {
+      throw new FormatVersionException(
+          name
+              + " is a store in big-endian byte order, OTSEVRAV, and this release reads and writes"
+              + " little-endian ones, VARVESTO; use what wrote it");
+    }
+    if (magic != MAGIC) {
       throw new CorruptionException(
           "header",
           name,
@@ -96,20 +104,36 @@ record StoreHeader(int pageShift, long firstId, long lastId, long created) {
               + "; use the release that wrote it");
     }
     long sum = Hash.XXH3.hash(header, 0, CHECKSUM);
-    int shift = header.get(BYTE, 10);
-    boolean good =
-        sum == header.get(LE_LONG, CHECKSUM)
-            && header.get(BYTE, 11) == XXH3
-            && shift >= MIN_PAGE_SHIFT
-            && shift <= MAX_PAGE_SHIFT;
-    if (!good) {
+    if (sum != header.get(LE_LONG, CHECKSUM)) {
       throw new CorruptionException(
           "header",
           name,
-          0,
-          "checksum " + Long.toHexString(sum) + ", a page size of 2^12 to 2^16",
-          Long.toHexString(header.get(LE_LONG, CHECKSUM)) + ", 2^" + shift,
+          CHECKSUM,
+          "checksum " + Long.toHexString(sum),
+          Long.toHexString(header.get(LE_LONG, CHECKSUM)),
           "restore a backup, or salvage what the store still holds");
+    }
+    int shift = header.get(BYTE, 10);
+    if (shift < MIN_PAGE_SHIFT || shift > MAX_PAGE_SHIFT) {
+      throw new FormatVersionException(
+          name
+              + " is a store with pages of 2^"
+              + shift
+              + " bytes, and this release reads and writes 2^"
+              + MIN_PAGE_SHIFT
+              + " to 2^"
+              + MAX_PAGE_SHIFT
+              + "; use the release that wrote it");
+    }
+    int kind = header.get(BYTE, 11);
+    if (kind != XXH3) {
+      throw new FormatVersionException(
+          name
+              + " is a store with checksums of kind "
+              + kind
+              + ", and this release reads and writes kind "
+              + XXH3
+              + "; use the release that wrote it");
     }
     return new StoreHeader(
         shift, header.get(LE_LONG, 16), header.get(LE_LONG, 24), header.get(LE_LONG, 32));

@@ -24,6 +24,8 @@ import java.util.Objects;
  * @param mustExist whether a missing store is an error and not created
  * @param readerLimit how long a snapshot may hold back pages before a writer ends it, as of {@link
  *     #withReaderLimit}; zero for ever
+ * @param allowsNetworkFileSystem whether a store on a network file system is opened and not
+ *     refused, as of {@link #allowNetworkFileSystem}
  */
 public record StoreOptions(
     Durability durability,
@@ -31,16 +33,18 @@ public record StoreOptions(
     int pageSize,
     boolean isReadOnly,
     boolean mustExist,
-    Duration readerLimit) {
+    Duration readerLimit,
+    boolean allowsNetworkFileSystem) {
 
   private static final long LONGEST_LIMIT_DAYS = 36_500;
 
   /**
    * Durability NONE, 10 seconds, pages of 4096 bytes, for writing, created when missing, readers
-   * without a limit.
+   * without a limit, on local file systems only.
    */
   public static final StoreOptions DEFAULT =
-      new StoreOptions(Durability.NONE, Duration.ofSeconds(10), 4096, false, false, Duration.ZERO);
+      new StoreOptions(
+          Durability.NONE, Duration.ofSeconds(10), 4096, false, false, Duration.ZERO, false);
 
   /**
    * Checks the options.
@@ -72,7 +76,14 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions withDurability(Durability newDurability) {
-    return new StoreOptions(newDurability, timeout, pageSize, isReadOnly, mustExist, readerLimit);
+    return new StoreOptions(
+        newDurability,
+        timeout,
+        pageSize,
+        isReadOnly,
+        mustExist,
+        readerLimit,
+        allowsNetworkFileSystem);
   }
 
   /**
@@ -82,7 +93,14 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions withTimeout(Duration newTimeout) {
-    return new StoreOptions(durability, newTimeout, pageSize, isReadOnly, mustExist, readerLimit);
+    return new StoreOptions(
+        durability,
+        newTimeout,
+        pageSize,
+        isReadOnly,
+        mustExist,
+        readerLimit,
+        allowsNetworkFileSystem);
   }
 
   /**
@@ -92,7 +110,14 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions withPageSize(int newPageSize) {
-    return new StoreOptions(durability, timeout, newPageSize, isReadOnly, mustExist, readerLimit);
+    return new StoreOptions(
+        durability,
+        timeout,
+        newPageSize,
+        isReadOnly,
+        mustExist,
+        readerLimit,
+        allowsNetworkFileSystem);
   }
 
   /**
@@ -106,16 +131,20 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions withReaderLimit(Duration newLimit) {
-    return new StoreOptions(durability, timeout, pageSize, isReadOnly, mustExist, newLimit);
+    return new StoreOptions(
+        durability, timeout, pageSize, isReadOnly, mustExist, newLimit, allowsNetworkFileSystem);
   }
 
   /**
-   * Returns options to open a store that exists for reading only.
+   * Returns options to open a store that exists for reading only. One that was not closed by all,
+   * or was moved or copied, and that nobody has open, must be opened for writing once before: it is
+   * a {@link dev.varve.RecoveryNeededException}.
    *
    * @return a copy
    */
   public StoreOptions readOnly() {
-    return new StoreOptions(durability, timeout, pageSize, true, true, readerLimit);
+    return new StoreOptions(
+        durability, timeout, pageSize, true, true, readerLimit, allowsNetworkFileSystem);
   }
 
   /**
@@ -125,6 +154,30 @@ public record StoreOptions(
    * @return a copy
    */
   public StoreOptions existing() {
-    return new StoreOptions(durability, timeout, pageSize, isReadOnly, true, readerLimit);
+    return new StoreOptions(
+        durability, timeout, pageSize, isReadOnly, true, readerLimit, allowsNetworkFileSystem);
+  }
+
+  /**
+   * Returns options under which a store on a network file system is opened, which else is a {@link
+   * dev.varve.UnavailableException}: NFS, SMB, 9P, Ceph, Lustre, SSHFS and others, and folders that
+   * a virtual machine shares with its host.
+   *
+   * <p>There nothing of what a store promises is certain. Processes of two machines see each
+   * other's changes late, or in part, and where locks do not reach from one machine to the other,
+   * both write at the same time: that <em>destroys the store</em>. Locks that a server forgets stop
+   * it. A connection that is lost is a fault of mapped memory, which stops the store, too. What was
+   * synced may be in the memory of a server only. It can be of use where one machine at a time has
+   * the store open and there is a backup; a {@linkplain Store#backup backup} itself may be written
+   * to such a file system without this.
+   *
+   * <p>File systems whose name tells nothing are taken for local ones: drives that Windows shows as
+   * a letter, and those that are mounted through programs which are not known.
+   *
+   * @return a copy
+   */
+  public StoreOptions allowNetworkFileSystem() {
+    return new StoreOptions(
+        durability, timeout, pageSize, isReadOnly, mustExist, readerLimit, true);
   }
 }

@@ -104,10 +104,15 @@ final class Syncer {
       return;
     }
     gather();
+    StoreSyncEvent event = StoreSyncEvent.start();
     long before = shared.durable();
     long last = handle.redo.sync();
     check(redoTurn);
     shared.durable(last);
+    handle.counters.sync(handle.counters.redoSyncs, handle.storage.nanoTime());
+    if (event != null) {
+      event.emit(handle, false, last, 0);
+    }
     group = Math.clamp(last - before, 1, MOST_GATHERED);
   }
 
@@ -192,8 +197,9 @@ final class Syncer {
     handle.slots.pinLeader(meta);
     try {
       if (meta.txn() != steady) {
+        StoreSyncEvent event = StoreSyncEvent.start();
         tree.pages = generation.file.map(meta.pageCount());
-        Sealer.seal(tree, meta, steady, isRewriting);
+        long sealed = Sealer.seal(tree, meta, steady, isRewriting);
         if (isRewriting && meta.logPage() != 0) {
           PageFile file = generation.file;
           long page = meta.logPage();
@@ -207,6 +213,10 @@ final class Syncer {
         if (!shared.steady(steady, meta.txn())) {
           shared.poison(SharedState.LOCK_LOST);
           shared.checkPoison();
+        }
+        handle.counters.sync(handle.counters.steadySyncs, handle.storage.nanoTime());
+        if (event != null) {
+          event.emit(handle, true, meta.txn(), sealed);
         }
       }
       if (isLast) {

@@ -259,5 +259,6 @@ final class TreeLoader {
       table.set(write(open[level]), writer.txn());
     }
     loaded.end();
+    writer.written(writer.written() + loaded.taken());
   }
 }

@@ -41,6 +41,11 @@ final class TreeWriter extends Tree {
   private long txn;
   private int savepoint;
 
+  /** Pages that the transaction has taken and not given back, and how many were copies. */
+  private long written;
+
+  private long copied;
+
   /** The table whose last leaf the path leads to, where the last change was made at its end. */
   private @Nullable TableState appending;
 
@@ -70,6 +75,23 @@ final class TreeWriter extends Tree {
     return txn;
   }
 
+  /** Returns how many pages were taken and not given back, of what was counted as before. */
+  long written() {
+    return written;
+  }
+
+  /** Says how many pages count as taken: 0 for a new transaction, those before one undone. */
+  void written(long count) {
+    written = count;
+  }
+
+  /** Returns how many pages were copies of pages of another state, since the last call. */
+  long copiedSince() {
+    long count = copied;
+    copied = 0;
+    return count;
+  }
+
   /** A page of memory that is of no further use after a call. */
   MemorySegment scratch() {
     return scratch;
@@ -91,6 +113,7 @@ final class TreeWriter extends Tree {
 
   private long take(long count) {
     long page = free.take(count);
+    written += count;
     PageMap now = file.map();
     pages = now.isMissing(page, count) ? now.mapping(page, count) : now;
     return page;
@@ -103,6 +126,7 @@ final class TreeWriter extends Tree {
   private void free(long page, long count, long birth, boolean atOnce) {
     try {
       free.free(page, count, birth, atOnce);
+      written -= atOnce ? count : 0;
     } catch (IllegalStateException e) {
       throw verifier.corrupt(page, "page", "a page that is in use", "one that is free");
     }
@@ -145,6 +169,7 @@ final class TreeWriter extends Tree {
     long c = pages.offset(page);
     Node.copy(s, b, copy, c, pageSize);
     Node.identify(copy, c, page, txn, savepoint);
+    copied++;
     freePage(s, b);
     path.segment[d] = copy;
     path.offset[d] = c;

@@ -93,22 +93,31 @@ final class Turn {
    */
   boolean take(Duration timeout, BooleanSupplier needless) {
     try (Waiting waiting = new Waiting(storage, timeout)) {
-      if (!inside.enter(waiting, needless)) {
-        if (needless.getAsBoolean()) {
-          return false;
-        }
-        throw busy(shared.owner(word), timeout);
-      }
-      boolean taken = false;
-      try {
-        taken = take(waiting, timeout, needless);
-      } finally {
-        if (!taken) {
-          inside.leave();
-        }
-      }
-      return taken;
+      return enter(waiting, timeout, needless);
     }
+  }
+
+  /** Takes the turn, as {@link #take(Duration)} does; the wait, of the same timeout, has begun. */
+  void take(Waiting waiting, Duration timeout) {
+    enter(waiting, timeout, () -> false);
+  }
+
+  private boolean enter(Waiting waiting, Duration timeout, BooleanSupplier needless) {
+    if (!inside.enter(waiting, needless)) {
+      if (needless.getAsBoolean()) {
+        return false;
+      }
+      throw busy(shared.owner(word), timeout);
+    }
+    boolean taken = false;
+    try {
+      taken = take(waiting, timeout, needless);
+    } finally {
+      if (!taken) {
+        inside.leave();
+      }
+    }
+    return taken;
   }
 
   private boolean take(Waiting waiting, Duration timeout, BooleanSupplier needless) {

@@ -24,6 +24,7 @@ final class Waiting implements AutoCloseable {
   private int parks;
   private long nanos = SHORTEST_NANOS;
   private boolean interrupted;
+  private boolean waited;
 
   /** Begins to wait; a timeout of zero or less is over at once. */
   Waiting(Storage storage, Duration timeout) {
@@ -48,12 +49,23 @@ final class Waiting implements AutoCloseable {
     return limit - (storage.nanoTime() - start);
   }
 
+  /** Says that the thread had to wait, in another way than by this. */
+  void hasWaited() {
+    waited = true;
+  }
+
+  /** Returns for how long the thread has waited since it began, 0 if it had not to wait. */
+  long waitedNanos() {
+    return waited ? Math.max(1, storage.nanoTime() - start) : 0;
+  }
+
   /**
    * Waits until it is worth looking again.
    *
    * @return false if the time is over, at once
    */
   boolean pause() {
+    waited = true;
     if (isOver()) {
       return false;
     }
@@ -70,6 +82,7 @@ final class Waiting implements AutoCloseable {
 
   /** Parks for at most so long; may return early. */
   void park(long most) {
+    waited = true;
     interrupted |= Thread.interrupted();
     LockSupport.parkNanos(this, Math.min(most, remaining()));
   }

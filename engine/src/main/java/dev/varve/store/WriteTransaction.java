@@ -99,6 +99,7 @@ public final class WriteTransaction extends Transaction {
       handle.innermost(outer);
       return;
     }
+    StoreCommitEvent event = StoreCommitEvent.start();
     long txn;
     try {
       txn = view.commit();
@@ -112,6 +113,9 @@ public final class WriteTransaction extends Transaction {
     }
     Durability wanted = view.usedReserve() ? Durability.SYNC : durability;
     leave();
+    if (event != null) {
+      event.tell(handle, view, txn, wanted);
+    }
     boolean isHalfFull = false;
     try {
       isHalfFull = txn != 0 && handle.redo.append(view.operations, view.before(), txn);
@@ -126,6 +130,9 @@ public final class WriteTransaction extends Transaction {
         handle.syncer.makeRoom(txn, handle.options.timeout());
       }
     } finally {
+      if (event != null) {
+        event.emit();
+      }
       handle.release();
     }
   }

@@ -40,6 +40,11 @@ final class WriteView extends View {
   private boolean isActive;
   private boolean isChanged;
 
+  /** How many entries were put and removed, and for how long the transaction waited to begin. */
+  private long entriesChanged;
+
+  long turnWaitNanos;
+
   /** What ended a change in the middle, if one did: then only a rollback helps. */
   private boolean isBroken;
 
@@ -51,6 +56,8 @@ final class WriteView extends View {
       int number,
       int mark,
       int operations,
+      long written,
+      long entriesChanged,
       Meta meta,
       TableState catalog,
       List<TableState> states,
@@ -113,6 +120,8 @@ final class WriteView extends View {
     isLoading = false;
     isActive = true;
     writer.begin(txn, 0);
+    writer.written(0);
+    entriesChanged = 0;
   }
 
   /** Frees what dead handles hold back, if much is held back; looks ten times a second at most. */
@@ -189,8 +198,20 @@ final class WriteView extends View {
     free.committed();
     committed.copyFrom(meta);
     known = meta.txn();
+    handle.counters.commits.increment();
+    handle.counters.pagesWritten.add(writer.written());
     end();
     return meta.txn();
+  }
+
+  /** Returns how many pages the transaction has written for tables, or the last one did. */
+  long pagesWritten() {
+    return writer.written();
+  }
+
+  /** Returns how many entries the transaction has put and removed, or the last one did. */
+  long entriesChanged() {
+    return entriesChanged;
   }
 
   /** Whether the transaction that was committed last shall be synced, since the disk is full. */
@@ -206,6 +227,7 @@ final class WriteView extends View {
 
   private void end() {
     isActive = false;
+    handle.counters.pagesCopied.add(writer.copiedSince());
     forget(0);
     savepoints.clear();
     numbers.clear();
@@ -229,7 +251,15 @@ final class WriteView extends View {
     catalogCopy.copyFrom(catalog);
     savepoints.add(
         new Savepoint(
-            current(), free.mark(), operations.mark(), metaCopy, catalogCopy, copies, isChanged));
+            current(),
+            free.mark(),
+            operations.mark(),
+            writer.written(),
+            entriesChanged,
+            metaCopy,
+            catalogCopy,
+            copies,
+            isChanged));
     writer.begin(meta.txn(), ++lastSavepoint);
     numbers.add(lastSavepoint);
   }
@@ -254,6 +284,8 @@ final class WriteView extends View {
     Savepoint savepoint = pop();
     free.rollback(savepoint.mark);
     operations.rollback(savepoint.operations);
+    writer.written(savepoint.written);
+    entriesChanged = savepoint.entriesChanged;
     meta.copyFrom(savepoint.meta);
     catalog.copyFrom(savepoint.catalog);
     forget(0);
@@ -363,6 +395,7 @@ final class WriteView extends View {
     beginFreeing();
     long id = state.id;
     ByteTable table = state.table;
+    entriesChanged += state.entries;
     writer.dropAll(state);
     writer.delete(catalog, Catalog.recordKey(id, catalogKey));
     if (table != null) {
@@ -379,6 +412,7 @@ final class WriteView extends View {
   /** Removes all entries of a table. */
   void clear(TableState state) {
     beginFreeing();
+    entriesChanged += state.entries;
     writer.dropAll(state);
     state.isChanged = true;
     operations.clear(state.table);
@@ -389,6 +423,7 @@ final class WriteView extends View {
   boolean put(TableState state, long bytes) {
     beginChange();
     boolean had = writer.put(state, key, bytes);
+    entriesChanged++;
     valueSegment = writer.valueSegment();
     valueOffset = writer.valueOffset();
     valueBytes = bytes;
@@ -438,6 +473,7 @@ final class WriteView extends View {
       }
       loader.add(state, entry, count);
     }
+    entriesChanged += count;
     if (count > 0) {
       loader.end(state);
       state.isChanged = true;
@@ -482,6 +518,7 @@ final class WriteView extends View {
     beginFreeing();
     boolean had = writer.delete(state, key);
     if (had) {
+      entriesChanged++;
       state.isChanged = true;
       operations.delete(state.table, key);
       endChange();

@@ -82,6 +82,11 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
   }
 
   @Override
+  public Optional<String> fileSystemType(Path path) {
+    return storage.fileSystemType(path);
+  }
+
+  @Override
   public Optional<ProcessLock> tryLock(Path lockFile, long position, LockMode mode) {
     return position > SLOTS && position < Gate.COMPACTION
         ? Optional.of(new Nobodys(mode))

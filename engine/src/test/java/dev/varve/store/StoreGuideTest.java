@@ -77,6 +77,22 @@ class StoreGuideTest {
   }
 
   @Test
+  void statistics() {
+    try (Store store = Store.open(path)) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> visits.put(tx, "oslo", 1L));
+      StoreStatistics now = store.statistics();
+      seen.add(
+          now.entries() + " entries, " + now.freePages() + " of " + now.pages() + " pages free");
+      seen.add(now.commits() + " commits by this handle, the last sync: " + now.sinceSync());
+      assertThat(seen)
+          .containsExactly(
+              "1 entries, " + now.freePages() + " of " + now.pages() + " pages free",
+              "1 commits by this handle, the last sync: Optional.empty");
+    }
+  }
+
+  @Test
   void loading() {
     SortedMap<String, Long> sorted = new TreeMap<>(Map.of("oslo", 1L, "berlin", 3L));
     try (Store store = Store.open(path)) {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.cli;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+/**
+ * A file that is written under a temporary name beside its own, which it gets when it is whole. So
+ * nothing half-written is left under its name, and no file that is there is replaced. For one
+ * thread.
+ */
+final class NewFile implements WritableByteChannel {
+  private final Path target;
+  private final Path temporary;
+  private final OutputChannel channel;
+  private boolean finished;
+
+  /**
+   * Begins a file.
+   *
+   * @throws FileAlreadyExistsException if there is one of its name
+   */
+  NewFile(Path path) throws IOException {
+    target = path.toAbsolutePath();
+    if (Files.exists(target)) {
+      throw new FileAlreadyExistsException(path.toString());
+    }
+    temporary =
+        target.resolveSibling("." + target.getFileName() + "." + ProcessHandle.current().pid());
+    channel =
+        new OutputChannel(
+            FileChannel.open(
+                temporary,
+                StandardOpenOption.CREATE,
+                StandardOpenOption.TRUNCATE_EXISTING,
+                StandardOpenOption.WRITE),
+            path.toString());
+  }
+
+  @Override
+  public int write(ByteBuffer source) throws IOException {
+    return channel.write(source);
+  }
+
+  /** Gives the file, which is complete, its name. */
+  void finish() throws IOException {
+    channel.close();
+    Files.move(temporary, target);
+    finished = true;
+  }
+
+  @Override
+  public boolean isOpen() {
+    return channel.isOpen();
+  }
+
+  /** Removes a file that is not finished. */
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (!finished) {
+      Files.deleteIfExists(temporary);
+    }
+  }
+}
