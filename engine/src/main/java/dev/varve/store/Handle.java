@@ -15,14 +15,15 @@ import dev.varve.memory.Faults;
 import dev.varve.memory.RefCounted;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What an open store consists of. Whoever uses it, the store and each of its transactions, holds a
- * reference; the last one to let go syncs and closes.
+ * What an open store consists of. Whoever uses it lets it live: the store, each transaction that
+ * writes and what works for a moment by a reference, one that reads by the view that it has in use.
+ * The last one to let go syncs and closes.
  */
 final class Handle extends RefCounted {
   final Storage storage;
@@ -43,8 +44,7 @@ final class Handle extends RefCounted {
   /** For who has the writer's turn. */
   private final WriteView writeView;
 
-  /** Views that nobody uses, by the thread that used them last. */
-  private final AtomicReferenceArray<@Nullable ReadView> readViews = new AtomicReferenceArray<>(64);
+  private final ReadViews readViews = new ReadViews(this);
 
   /** The data file of today; its predecessors as long as they have readers. */
   private volatile Generation generation;
@@ -52,6 +52,7 @@ final class Handle extends RefCounted {
   private final ReentrantLock generations = new ReentrantLock();
 
   private volatile boolean closed;
+  private final AtomicBoolean left = new AtomicBoolean();
   private @Nullable Thread writer;
   private @Nullable WriteTransaction innermost;
 
@@ -91,33 +92,44 @@ final class Handle extends RefCounted {
 
   // Reading.
 
-  /** Takes a view for reading, which has a reference to this. */
+  /** Takes a view for reading, which lets this live until {@link #endRead}. */
   ReadView beginRead(boolean durable) {
-    retainOpen();
+    checkOpen(); // now and, against a close at the same time, once the view is in use
+    ReadView view = readViews.take();
+    boolean begun = false;
     try {
-      ReadView view = readViews.getAndSet(place(), null);
-      if (view == null) {
-        view = new ReadView(this, generation);
-      }
+      checkOpen();
       view.begin(durable);
+      begun = true;
       return view;
-    } catch (Throwable e) {
-      release();
-      throw e;
+    } finally {
+      if (!begun) {
+        giveBack(view);
+      }
     }
   }
 
   void endRead(ReadView view) {
     view.end();
-    readViews.set(place(), view);
     if (generation.previous != null) {
       closeUnused();
     }
-    release();
+    giveBack(view);
   }
 
-  private int place() {
-    return (int) Thread.currentThread().threadId() & readViews.length() - 1;
+  /**
+   * Lets go of a view. Who takes the last reference sees that, or is seen here to have taken it.
+   */
+  private void giveBack(ReadView view) {
+    view.giveBack();
+    if (references() == 0) {
+      leaveUnlessRead();
+    }
+  }
+
+  /** Returns a view for {@link #readViews}. */
+  ReadView newReadView() {
+    return new ReadView(this, generation);
   }
 
   boolean copySteady(long txn, Meta target) {
@@ -444,8 +456,17 @@ final class Handle extends RefCounted {
     release();
   }
 
+  /** There are no references, and none will come. */
   @Override
   protected void free() {
+    leaveUnlessRead();
+  }
+
+  /** Syncs and closes if nobody reads, once; who reads comes here afterwards. */
+  private void leaveUnlessRead() {
+    if (readViews.isAnyInUse() || !left.compareAndSet(false, true)) {
+      return;
+    }
     Throwable failure = null;
     try {
       if (!options.isReadOnly()) {

@@ -2,14 +2,74 @@
 package dev.varve.store;
 
 import dev.varve.SnapshotLostException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import org.jspecify.annotations.Nullable;
 
-/** The view of a transaction that reads a pinned state. */
+/**
+ * The view of a transaction that reads a pinned state. What it knows of a state it keeps for the
+ * next transaction, which mostly reads the same one.
+ */
 final class ReadView extends View {
-  private int cell = -1;
+  private static final VarHandle IN_USE;
+
+  static {
+    try {
+      IN_USE = MethodHandles.lookup().findVarHandle(ReadView.class, "inUse", boolean.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
+  /** Another one of the same place, of {@link ReadViews}. */
+  @Nullable ReadView next;
+
+  /** As long as it is, the handle lives. Who makes it is the first to use it. */
+  private volatile boolean inUse = true;
+
+  private final Slots.Source ring = this::copyLast;
+
+  /** The cell of the pin, or where the last one was. */
+  private int cell = Slots.NO_CELL;
+
   private long pinned;
+
+  /** The txn whose meta, whole, and tables this has; 0 for none. */
+  private long known;
 
   ReadView(Handle handle, Generation generation) {
     super(handle, generation, generation.tree());
+  }
+
+  /** Takes it, unless it is in use. */
+  boolean tryUse() {
+    return !inUse && IN_USE.compareAndSet(this, false, true);
+  }
+
+  void giveBack() {
+    inUse = false;
+  }
+
+  boolean isInUse() {
+    return inUse;
+  }
+
+  /** Copies the meta of the last commit, unless it is here: that of a txn never changes. */
+  private boolean copyLast(long txn, Meta target) {
+    if (txn == known) {
+      return true;
+    }
+    forgetState();
+    if (!handle.shared.copyRing(txn, target)) {
+      return false;
+    }
+    known = txn;
+    return true;
+  }
+
+  private void forgetState() {
+    known = 0;
+    forget(0);
   }
 
   /**
@@ -25,7 +85,12 @@ final class ReadView extends View {
   /** Returns false if the file of the state is not at its path any more, and not yet open here. */
   private boolean tryBegin(boolean durable) {
     boolean steady = durable && !handle.shared.isDurableAhead();
-    cell = steady ? handle.slots.pinSteady(handle::copySteady, meta) : handle.slots.pin(meta);
+    if (steady) {
+      forgetState();
+      cell = handle.slots.pinSteady(handle::copySteady, meta);
+    } else {
+      cell = handle.slots.pin(cell, ring, meta);
+    }
     pinned = meta.txn();
     boolean begun = false;
     try {
@@ -51,10 +116,8 @@ final class ReadView extends View {
   }
 
   void end() {
-    forget(0);
     path.clear();
     handle.slots.end(cell, pinned);
-    cell = -1;
   }
 
   @Override
@@ -66,6 +129,7 @@ final class ReadView extends View {
 
   @Override
   RuntimeException failed(Throwable thrown) {
+    known = 0; // what was read may be anything
     if (!handle.slots.holds(cell, pinned)) {
       SnapshotLostException lost = lost();
       lost.addSuppressed(thrown);

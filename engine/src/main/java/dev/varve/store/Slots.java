@@ -36,6 +36,9 @@ final class Slots {
     boolean copy(long txn, Meta target);
   }
 
+  /** No cell. */
+  static final int NO_CELL = -1;
+
   /** The cells that are tried before an unused one is taken. */
   private static final int TRIES = 2;
 
@@ -225,7 +228,18 @@ final class Slots {
    * @throws dev.varve.PoisonedException if the store is poisoned
    */
   int pin(Meta target) {
-    return pin(SharedState.PUBLISHED, ring, target);
+    return pin(NO_CELL, ring, target);
+  }
+
+  /**
+   * Begins to read the last committed state, as {@link #pin(Meta)} does.
+   *
+   * @param first the cell to try first, which was one of mine, or {@link #NO_CELL}: a thread that
+   *     has one of its own shares no memory with the others
+   * @param source copies the meta of a txn from the ring, or from where it is known
+   */
+  int pin(int first, Source source, Meta target) {
+    return pin(first, SharedState.PUBLISHED, source, target);
   }
 
   /**
@@ -235,12 +249,12 @@ final class Slots {
    * @param source copies the steady meta of a txn from the file
    */
   int pinSteady(Source source, Meta target) {
-    return pin(SharedState.STEADY, source, target);
+    return pin(NO_CELL, SharedState.STEADY, source, target);
   }
 
-  private int pin(int state, Source source, Meta target) {
+  private int pin(int first, int state, Source source, Meta target) {
     long txn = shared.state(state);
-    int cell = take(txn);
+    int cell = take(first, txn);
     boolean pinned = false;
     try {
       settle(cell, txn, state, source, target);
@@ -333,14 +347,20 @@ final class Slots {
             + " ms; take a new snapshot and read for a shorter time, or raise the limit");
   }
 
-  /** Puts a pin into a free cell. */
-  private int take(long txn) {
+  /** Puts a pin into a free cell, the first one that is named if that is free. */
+  private int take(int first, long txn) {
+    if (first != NO_CELL) {
+      int slot = SharedState.slotOfCell(first);
+      if (take(slot, first & 31, Txn.pin(incarnations[slot], txn))) {
+        return first;
+      }
+    }
     while (true) {
       int[] slots = mine;
       for (int i = slots.length; --i >= 0; ) {
         // The last one first, where most cells are free.
         int slot = slots[i];
-        int cell = take(slot, Txn.pin(incarnations[slot], txn));
+        int cell = takeIn(slot, Txn.pin(incarnations[slot], txn));
         if (cell >= 0) {
           return cell;
         }
@@ -355,7 +375,7 @@ final class Slots {
    *
    * @return -1 if all are taken
    */
-  private int take(int slot, long pin) {
+  private int takeIn(int slot, long pin) {
     int used = shared.cellsUsed(slot);
     int number = start(used - 1);
     for (int i = Math.min(TRIES, used - 1); i > 0; i--) {
