@@ -174,6 +174,9 @@ class StoreDumpTest {
     load(HEADER + " 62\n 31\nDATA=END\n").ok();
     load(HEADER + " 61\n 32\n 62\n 33\n 63\n 34\n 63\n 35\n 60\n 36\n 64\n 37\nDATA=END\n").ok();
     assertThat(scan("t")).isEqualTo("`\t6\na\t2\nb\t3\nc\t5\nd\t7\n");
+    // Of equal keys in order, the last one counts.
+    load(HEADER.replace("=t\n", "=u\n") + " 61\n 31\n 61\n 32\n 62\n 33\nDATA=END\n").ok();
+    assertThat(scan("u")).isEqualTo("a\t2\nb\t3\n");
   }
 
   // Failures.
