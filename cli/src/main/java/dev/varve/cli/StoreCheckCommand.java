@@ -95,6 +95,7 @@ final class StoreCheckCommand implements Callable<Integer> {
       generator.writeNumberField("freeLogPages", report.freeLogPages());
       generator.writeNumberField("freePages", report.freePages());
       generator.writeNumberField("waitingPages", report.waitingPages());
+      generator.writeNumberField("stagedPages", report.stagedPages());
       StoreFindings.writeJson(generator, report.findings(), report.problems());
       generator.writeEndObject();
     }

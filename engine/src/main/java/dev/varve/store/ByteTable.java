@@ -390,6 +390,32 @@ public final class ByteTable {
   }
 
   /**
+   * Puts an entry whose value was written before, without a copy of it: one that was staged.
+   *
+   * @param transaction through which to write
+   * @param key all of a segment
+   * @param value one of the same store that is complete, and was not put before
+   * @return whether there was an entry
+   * @throws IllegalArgumentException if the value is of another store
+   * @throws IllegalStateException if it is not complete, was put, or another thread uses it at this
+   *     moment
+   * @throws dev.varve.ClosedException if it was closed
+   */
+  public boolean put(WriteTransaction transaction, MemorySegment key, StagedValue value) {
+    WriteView view = view(transaction);
+    setKey(view, key);
+    return put(view, value);
+  }
+
+  boolean put(WriteView view, StagedValue value) {
+    try {
+      return value.put(this, view);
+    } catch (RuntimeException | Error e) {
+      throw view.failed(e);
+    }
+  }
+
+  /**
    * Puts an entry whose value is written afterwards, where it lies. It is zeros before.
    *
    * @param transaction through which to write

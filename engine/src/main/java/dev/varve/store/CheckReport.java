@@ -26,6 +26,7 @@ final class CheckReport {
   long freeLogPages;
   long freePages;
   long waitingPages;
+  long stagedPages;
 
   /** Creates a report on so many pages, which are all mapped. */
   CheckReport(long pageCount, StoreCheck.Progress progress) {
@@ -99,6 +100,7 @@ final class CheckReport {
         freeLogPages,
         freePages,
         waitingPages,
+        stagedPages,
         problems,
         findings);
   }

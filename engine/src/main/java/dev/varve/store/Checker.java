@@ -120,6 +120,11 @@ final class Checker {
           report.waitingPages += count;
           report.claim(page, count, "waiting pages");
         });
+    space.forEachStaged(
+        (page, count, birth, freed) -> {
+          report.stagedPages += count;
+          report.claim(page, count, "staged pages");
+        });
     return true;
   }
 

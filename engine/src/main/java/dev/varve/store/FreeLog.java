@@ -22,6 +22,8 @@ import java.util.Arrays;
  *   7 WAITING  page, count; birth, txn that freed them
  *   8 NEEDED   number of states; states, ascending
  *   9 SPARE    page, count; birth, txn that freed them
+ *   10 STAGED   page, count; owner, txn
+ *   11 UNSTAGED page, count; owner, txn
  * </pre>
  *
  * <p>The first number is bits 0 to 39, the second bits 40 to 59, where 0 says that it stands in a
@@ -37,6 +39,8 @@ final class FreeLog {
   static final int WAITING = 7;
   static final int NEEDED = 8;
   static final int SPARE = 9;
+  static final int STAGED = 10;
+  static final int UNSTAGED = 11;
 
   /** Where the records begin in the run. */
   static final int CONTENT = 48;
@@ -75,6 +79,7 @@ final class FreeLog {
   long page;
   long count;
   long birth;
+  long owner;
   long txn;
   long chain;
 
@@ -128,6 +133,14 @@ final class FreeLog {
 
   void spare(long first, long pages, long theirBirth, long freedBy) {
     addInterval(SPARE, first, pages, theirBirth, freedBy);
+  }
+
+  void staged(long first, long pages, long theirOwner, long stagedBy) {
+    addInterval(STAGED, first, pages, theirOwner, stagedBy);
+  }
+
+  void unstaged(long first, long pages, long theirOwner, long stagedBy) {
+    addInterval(UNSTAGED, first, pages, theirOwner, stagedBy);
   }
 
   private void addInterval(int recordKind, long first, long pages, long theirBirth, long freedBy) {
@@ -192,14 +205,17 @@ final class FreeLog {
     long nextPage = word & PAGE_MASK;
     long nextCount = word >>> COUNT_SHIFT & COUNT_MASK;
     boolean counted =
-        nextKind <= FREE || nextKind == BASE || nextKind == WAITING || nextKind == SPARE;
+        nextKind <= FREE
+            || nextKind == BASE
+            || nextKind == WAITING
+            || (nextKind >= SPARE && nextKind <= UNSTAGED);
     boolean countFollows = counted && nextCount == 0;
     long further =
         switch (nextKind) {
           case TAKEN, FREE, BASE -> 0;
           case GROWN -> 0;
           case FREED -> 1;
-          case WAITING, SPARE, COMMIT -> 2;
+          case WAITING, SPARE, STAGED, UNSTAGED, COMMIT -> 2;
           case NEEDED -> nextPage;
           default -> Long.MAX_VALUE;
         };
@@ -219,6 +235,10 @@ final class FreeLog {
       case FREED -> birth = words[first];
       case WAITING, SPARE -> {
         birth = words[first];
+        txn = words[first + 1];
+      }
+      case STAGED, UNSTAGED -> {
+        owner = words[first];
         txn = words[first + 1];
       }
       case COMMIT -> {

@@ -45,6 +45,7 @@ final class FreeSpace {
   private final int pageShift;
   private final FreePages free;
   private final WaitingPages waiting;
+  private final StagedPages staged = new StagedPages();
 
   /** What this txn did, in order; before, what an aborted one leaves to be said. */
   private final FreeLog events = new FreeLog();
@@ -131,6 +132,21 @@ final class FreeSpace {
     return waiting.pages();
   }
 
+  /** Returns how many pages are staged. */
+  long stagedPages() {
+    return staged.pages();
+  }
+
+  /** Tells whether others than an owner have staged anything. */
+  boolean isStagedByOthers(long owner) {
+    for (int run = 0; run < staged.size(); run++) {
+      if (staged.owner(run) != owner) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   /** Returns the page count, with what this txn added. */
   long pageCount() {
     return pageCount;
@@ -174,6 +190,13 @@ final class FreeSpace {
     }
   }
 
+  /** Visits what is staged; its birth is the txn that has staged it. */
+  void forEachStaged(ExtentVisitor visitor) {
+    for (int run = 0; run < staged.size(); run++) {
+      visitor.extent(staged.page(run), staged.count(run), staged.txn(run), 0);
+    }
+  }
+
   /**
    * Brings this up to date with a committed state, whose pages are mapped. Reads what is new in the
    * log, or all of it if it is another log, or if an aborted txn left something that is not in it.
@@ -194,6 +217,7 @@ final class FreeSpace {
     if (!onward) {
       free.clear();
       waiting.clear();
+      staged.clear();
       events.truncate(0);
       logPage = meta.logPage();
       logBirth = meta.logBirth();
@@ -404,6 +428,24 @@ final class FreeSpace {
         }
         waiting.add(page, count, records.birth, records.txn);
       }
+      case FreeLog.STAGED -> {
+        boolean good =
+            isRange(page, count)
+                && (records.txn == commit
+                    || (isFirst && Long.compareUnsigned(records.txn, commit) < 0))
+                && !free.isAnyFree(page, count);
+        if (!good) {
+          return false;
+        }
+        staged.add(page, count, records.owner, records.txn);
+      }
+      case FreeLog.UNSTAGED -> {
+        int run = staged.find(page, count, records.owner, records.txn);
+        if (run < 0) {
+          return false;
+        }
+        staged.remove(run);
+      }
       case FreeLog.NEEDED -> {
         int needed = (int) page;
         if (states.length < needed) {
@@ -604,12 +646,28 @@ final class FreeSpace {
   }
 
   private void grow(long count) {
+    grow(placeAtEnd(count), count);
+  }
+
+  /** Returns where pages can be taken, if the file becomes longer. */
+  private long placeAtEnd(long count) {
     long unit = 1L << (FreePages.CHUNK_BYTES_SHIFT - pageShift);
     long place = free.stretchBefore(pageCount);
     if (!FreePages.isRun(place, count, pageShift)) {
       place = (place + unit - 1) & -unit;
     }
-    long least = Math.max(place + count, pageCount + count + reserve - free.count());
+    return place;
+  }
+
+  /** Returns how many pages the file needs, so that some can be taken from a place on. */
+  private long least(long place, long count) {
+    return Math.max(place + count, pageCount + count + reserve - free.count());
+  }
+
+  /** Makes the file so long that pages from a place on can be taken. */
+  private void grow(long place, long count) {
+    long unit = 1L << (FreePages.CHUNK_BYTES_SHIFT - pageShift);
+    long least = least(place, count);
     long grown = Math.max(least, pageCount + step(pageCount));
     if (least <= unit) {
       grown = Math.min(grown, unit);
@@ -658,6 +716,115 @@ final class FreeSpace {
     }
   }
 
+  // Stages.
+
+  /** Tells of staged runs whether they are over. */
+  @FunctionalInterface
+  interface StageTest {
+    /** Whether nobody writes to a run any more, which is not attached. */
+    boolean isOver(long page, long owner, long txn);
+  }
+
+  /**
+   * Frees the staged runs that are over, at the beginning of a txn.
+   *
+   * @return whether there were any
+   * @throws CorruptionException if such a page is free already; then this must be loaded again
+   */
+  boolean freeStaged(StageTest test) {
+    int before = staged.size();
+    loaded = false;
+    try {
+      for (int run = before - 1; run >= 0; run--) {
+        long page = staged.page(run);
+        long count = staged.count(run);
+        if (test.isOver(page, staged.owner(run), staged.txn(run))) {
+          unstage(run);
+          free(page, count, txn, true);
+        }
+      }
+    } catch (IllegalStateException e) {
+      throw corrupt(
+          "free log", 0, "staged pages that are not free", String.valueOf(e.getMessage()));
+    }
+    loaded = true;
+    return staged.size() != before;
+  }
+
+  /** Stages a run that this txn has taken. */
+  void stage(long page, long count, long owner) {
+    events.reserve();
+    staged.add(page, count, owner, txn);
+    events.staged(page, count, owner, txn);
+  }
+
+  /**
+   * Makes a staged run one of the txn, as if it had taken it.
+   *
+   * @return false if there is no such run
+   */
+  boolean unstage(long page, long count, long owner, long stagedBy) {
+    int run = staged.find(page, count, owner, stagedBy);
+    if (run >= 0) {
+      unstage(run);
+    }
+    return run >= 0;
+  }
+
+  private void unstage(int run) {
+    events.reserve();
+    events.unstaged(staged.page(run), staged.count(run), staged.owner(run), staged.txn(run));
+    staged.remove(run);
+  }
+
+  /**
+   * Makes the file a step longer, if a run of so many pages is not free: so that who takes one
+   * after some steps, each in a txn of its own, need not wait for all of them.
+   *
+   * @return whether there is such a run
+   * @throws FullException if the disk is full
+   */
+  boolean growTowards(long count, long step) {
+    long page = free.count() - count >= reserve ? free.take(count) : -1;
+    if (page >= 0) {
+      free.add(page, count);
+      return true;
+    }
+    long least = least(placeAtEnd(count), count);
+    if (least > MAX_PAGES) {
+      return true; // whoever takes it is told
+    }
+    addGrown(extend(Math.min(least, pageCount + step), Math.min(least, pageCount + step)));
+    return false;
+  }
+
+  /**
+   * Takes the pages behind a run, where all of it is one run then. Makes the file longer if they
+   * are at its end.
+   *
+   * @param more how many
+   * @return whether they were to be had
+   * @throws FullException if the disk is full; nothing is taken
+   */
+  boolean takeBehind(long page, long count, long more) {
+    long from = page + count;
+    long end = from + more;
+    if (!FreePages.isRun(page, count + more, pageShift)
+        || (from < pageCount && free.nextTaken(from) < Math.min(end, pageCount))) {
+      return false;
+    }
+    events.reserve();
+    if (end > pageCount || free.count() - more < reserve) {
+      grow(from, more);
+      events.reserve();
+    }
+    free.remove(from, more);
+    events.taken(from, more);
+    return true;
+  }
+
+  // Savepoints and the end.
+
   /** Returns a savepoint: what was done up to now. */
   int mark() {
     return events.size();
@@ -683,6 +850,9 @@ final class FreeSpace {
       switch (events.kind) {
         case FreeLog.TAKEN -> free.add(events.page, events.count);
         case FreeLog.FREE -> free.remove(events.page, events.count);
+        case FreeLog.STAGED ->
+            staged.remove(staged.find(events.page, events.count, events.owner, events.txn));
+        case FreeLog.UNSTAGED -> staged.add(events.page, events.count, events.owner, events.txn);
         default -> {}
       }
     }
@@ -766,6 +936,7 @@ final class FreeSpace {
             + Math.min(extents, free.count() >> FreeLog.COUNT_BITS)
             + 3 * entries
             + Math.min(entries, waiting.pages() >> FreeLog.COUNT_BITS)
+            + 4L * staged.size()
             + freedWords();
     return FreeLog.CONTENT + 8 * (words + EXTRA_WORDS);
   }
@@ -809,6 +980,9 @@ final class FreeSpace {
     for (int entry = waiting.nextEntry(0); entry != 0; entry = waiting.nextEntry(entry)) {
       records.waiting(
           waiting.page(entry), waiting.count(entry), waiting.birth(entry), waiting.freed(entry));
+    }
+    for (int run = 0; run < staged.size(); run++) {
+      records.staged(staged.page(run), staged.count(run), staged.owner(run), staged.txn(run));
     }
     events.seek(0);
     while (events.next()) {

@@ -20,6 +20,9 @@ final class Generation {
   final PageVerifier verifier;
   private final Mapping header;
 
+  /** How many stages have pages in it; changed by the handle under its lock. */
+  int stages;
+
   /** The one that this one replaced, null when nobody uses it any more. */
   volatile @Nullable Generation previous;
 

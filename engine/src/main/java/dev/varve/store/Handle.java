@@ -33,6 +33,7 @@ final class Handle extends RefCounted {
   final Slots slots;
   final RedoLog redo;
   final LongReaders longReaders;
+  final Staging staging;
   final Syncer syncer;
   final SyncTimer timer;
   final Counters counters = new Counters();
@@ -74,6 +75,7 @@ final class Handle extends RefCounted {
     this.gate = gate;
     this.slots = slots;
     this.longReaders = new LongReaders(shared, slots);
+    this.staging = new Staging(this);
     this.writerTurn = Turn.ofWriter(shared, slots, storage);
     this.redo = new RedoLog(this);
     this.syncer =
@@ -221,16 +223,50 @@ final class Handle extends RefCounted {
     }
   }
 
-  /** Closes the files before the one of today, unless a reader of this handle is in one of them. */
+  /** Keeps a file, which must be that of today, open for a stage. */
+  void keep(Generation used) {
+    generations.lock();
+    try {
+      used.stages++;
+    } finally {
+      generations.unlock();
+    }
+  }
+
+  /** Ends what {@link #keep} began. */
+  void unkeep(Generation used) {
+    generations.lock();
+    try {
+      used.stages--;
+    } finally {
+      generations.unlock();
+    }
+    if (generation.previous != null && tryRetain()) {
+      try {
+        closeUnused();
+      } finally {
+        release();
+      }
+    }
+  }
+
+  /**
+   * Closes the files before the one of today that no stage is in, unless a reader of this handle is
+   * in one of them.
+   */
   private void closeUnused() {
     generations.lock();
     try {
       // A pin that comes after this look is of a state of today: P was so before the file was open.
       if (!slots.holdsBefore(generation.number)) {
-        Generation unused = generation.previous;
-        generation.previous = null;
-        for (; unused != null; unused = unused.previous) {
-          unused.close();
+        Generation kept = generation;
+        for (Generation g = kept.previous; g != null; g = g.previous) {
+          if (g.stages > 0) {
+            kept = g;
+          } else {
+            kept.previous = g.previous;
+            g.close();
+          }
         }
       }
     } finally {
@@ -265,11 +301,21 @@ final class Handle extends RefCounted {
     innermost = transaction;
   }
 
-  /** Takes the writer's turn and the view for writing, which has a reference to this. */
-  WriteView beginWrite() {
+  /** Throws if the store was opened for reading only. */
+  void checkWritable() {
     if (options.isReadOnly()) {
       throw new IllegalStateException(name() + " was opened for reading only");
     }
+  }
+
+  /** Returns the binary logarithm of the page size. */
+  int pageShift() {
+    return generation.file.pageShift();
+  }
+
+  /** Takes the writer's turn and the view for writing, which has a reference to this. */
+  WriteView beginWrite() {
+    checkWritable();
     retainOpen();
     boolean taken = false;
     try {

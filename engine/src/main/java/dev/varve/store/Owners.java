@@ -104,7 +104,7 @@ final class Owners {
   /** Takes a turn from a dead owner. What a leader began may not be on the disk: it is said so. */
   private void free(int turn, long owner) {
     if (turn == SharedState.LEADER) {
-      shared.rewriting(true);
+      shared.leaderDied();
     } else if (turn == SharedState.REDO_LEADER) {
       shared.redo(SharedState.REDO_BROKEN, 1);
     }

@@ -104,6 +104,11 @@ final class PageFile implements Pages, AutoCloseable {
     file.write((page << pageShift) + offset, bytes);
   }
 
+  /** Reads from the file, from an offset behind the start of a page on. Returns how many bytes. */
+  long read(long page, long offset, MemorySegment target) {
+    return file.read((page << pageShift) + offset, target);
+  }
+
   /** Syncs the file: what was written, and stored through mappings. */
   void sync() {
     file.sync();

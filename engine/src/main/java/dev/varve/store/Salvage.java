@@ -182,6 +182,8 @@ final class Salvage {
       space.forEachFree((page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
       space.forEachWaiting(
           (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
+      space.forEachStaged(
+          (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
       if (meta.logPage() != 0) {
         free.set((int) meta.logPage(), (int) (meta.logPage() + space.logPages()));
       }

@@ -85,8 +85,10 @@ final class SharedState {
   private static final int DURABLE = 912 / 8;
   private static final int REWRITING = 272 / 8;
   private static final int SWITCHING = 280 / 8;
+  private static final int DEAD_LEADERS = 288 / 8;
   private static final int POISON = 640 / 8;
   private static final int SLOTS_USED = 768 / 8;
+  private static final int MADE = 944 / 8;
 
   /** An incarnation has 48 bits. */
   private static final long INCARNATIONS = (1L << 48) - 1;
@@ -176,6 +178,7 @@ final class SharedState {
     words.setPlain(BOOT, boot);
     words.setPlain(IDENTITY, identity);
     words.setPlain(MAGIC, MAGIC_VALUE);
+    words.setPlain(MADE, meta.txn());
     nextSteady(meta.txn());
     words.setVolatile(STEADY, meta.txn());
     publish(meta);
@@ -309,6 +312,25 @@ final class SharedState {
 
   void rewriting(boolean on) {
     words.setVolatile(REWRITING, on ? 1 : 0);
+  }
+
+  /** Returns how many leaders of a steady sync were found dead. */
+  long deadLeaders() {
+    return words.getVolatile(DEAD_LEADERS);
+  }
+
+  /** Counts one more, and has the next steady sync store to all that it covers. */
+  void leaderDied() {
+    long count = deadLeaders();
+    while (!words.compareAndSet(DEAD_LEADERS, count, count + 1)) {
+      count = deadLeaders();
+    }
+    rewriting(true);
+  }
+
+  /** Returns what P was when this was made, after all who had the store open were dead. */
+  long made() {
+    return words.getPlain(MADE);
   }
 
   /**

@@ -223,6 +223,38 @@ public final class Store implements AutoCloseable {
   }
 
   /**
+   * Begins a value whose size is not known, to be written piece by piece while others commit, and
+   * put into a table at once.
+   *
+   * @return the value, which the caller closes
+   * @throws IllegalStateException if the store was opened for reading only, or this thread has a
+   *     transaction open that writes
+   */
+  public StagedValue stage() {
+    return stage(StagedValue.UNKNOWN, StagedValue.BUFFER_BYTES);
+  }
+
+  /**
+   * Begins a value of a known size, as {@link #stage()} does. All its space is taken now.
+   *
+   * @param byteSize how many bytes it shall have, 0 to 2^40
+   * @return the value, which the caller closes
+   * @throws IllegalStateException if the store was opened for reading only, or this thread has a
+   *     transaction open that writes
+   * @throws dev.varve.FullException if there is no space for it
+   * @throws dev.varve.BusyException if another transaction writes for longer than the timeout
+   */
+  public StagedValue stage(long byteSize) {
+    ByteTable.checkValue(byteSize);
+    return stage(byteSize, StagedValue.BUFFER_BYTES);
+  }
+
+  /** As above, and for tests with a smaller buffer, so that smaller values are in pages. */
+  StagedValue stage(long byteSize, int bufferBytes) {
+    return StagedValue.create(handle, byteSize, bufferBytes);
+  }
+
+  /**
    * Makes all commits up to now survive power loss.
    *
    * @throws dev.varve.PoisonedException if a sync failed before

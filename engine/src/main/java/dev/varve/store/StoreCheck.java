@@ -18,6 +18,7 @@ import java.util.List;
  * @param freeLogPages pages of the log of free pages
  * @param freePages pages that are free
  * @param waitingPages pages that earlier snapshots, or the last sync, still need
+ * @param stagedPages pages of {@linkplain StagedValue values} that are not attached to a table
  * @param problems how many problems there are
  * @param findings the problems, the first {@value #MOST_FINDINGS} of them
  */
@@ -34,6 +35,7 @@ public record StoreCheck(
     long freeLogPages,
     long freePages,
     long waitingPages,
+    long stagedPages,
     long problems,
     List<Finding> findings) {
 

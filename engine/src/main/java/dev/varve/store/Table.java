@@ -279,6 +279,19 @@ public final class Table<K, V> {
   }
 
   /**
+   * Puts an entry whose encoded value was staged, as {@link ByteTable#put(WriteTransaction,
+   * MemorySegment, StagedValue)} does.
+   *
+   * @param transaction through which to write
+   * @param key any key
+   * @param value one of the same store that is complete, and was not put before
+   * @return whether there was an entry
+   */
+  public boolean put(WriteTransaction transaction, K key, StagedValue value) {
+    return bytes.put((WriteView) view(transaction, key), value);
+  }
+
+  /**
    * Puts an entry unless there is one.
    *
    * @param transaction through which to write

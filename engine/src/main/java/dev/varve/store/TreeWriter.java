@@ -143,14 +143,36 @@ final class TreeWriter extends Tree {
 
   /** Takes a run for so many bytes of content and writes its header. Returns its page. */
   private long newRun(int kind, long length) {
-    long page = take(runPages(length));
+    long page = takeRun(length);
     initRun(pages.segment(page), pages.offset(page), page, kind, length);
     return page;
+  }
+
+  /** Takes the pages of a run for so many bytes of content. */
+  long takeRun(long length) {
+    return take(runPages(length));
   }
 
   /** Writes the header of a run. */
   void initRun(MemorySegment s, long b, long page, int kind, long length) {
     Node.init(s, b, page, txn, kind, 0, savepoint);
+    s.set(LE_LONG, b + Node.CONTENT_LENGTH, length);
+  }
+
+  /**
+   * Makes a run of what was staged, whose content is there. It is never ours under a savepoint:
+   * what is freed of it stays as it is until the commit, since a rollback may bring the stage back.
+   */
+  void adoptRun(long page, long count, long length) {
+    long used = runPages(length);
+    if (used < count) {
+      free(page + used, count - used, txn, false);
+    }
+    PageMap now = file.map();
+    pages = now.isMissing(page, used) ? now.mapping(page, used) : now;
+    MemorySegment s = pages.segment(page);
+    long b = pages.offset(page);
+    Node.init(s, b, page, txn, Node.VALUE_RUN, 0, -1);
     s.set(LE_LONG, b + Node.CONTENT_LENGTH, length);
   }
 
@@ -231,9 +253,14 @@ final class TreeWriter extends Tree {
    */
   boolean put(TableState table, Key key, long valueBytes) {
     boolean isLong = key.length() > maxKeyInNode;
-    int keyBytes = isLong ? maxKeyInNode : key.length();
-    boolean inRun = isInRun(keyBytes, isLong, valueBytes);
-    long valueRun = inRun ? newRun(Node.VALUE_RUN, valueBytes) : 0;
+    boolean inRun = isInRun(isLong ? maxKeyInNode : key.length(), isLong, valueBytes);
+    return put(table, key, valueBytes, inRun ? newRun(Node.VALUE_RUN, valueBytes) : 0);
+  }
+
+  /** Puts an entry whose value is in a run that is ours, 0 for none. */
+  boolean put(TableState table, Key key, long valueBytes, long valueRun) {
+    boolean isLong = key.length() > maxKeyInNode;
+    boolean inRun = valueRun != 0;
     int bytes = inRun ? Node.RUN : (int) valueBytes;
     int at;
     if (table.root == 0) {

@@ -22,6 +22,10 @@ final class WriteView extends View {
   private final Key catalogKey = new Key();
   private final List<Savepoint> savepoints = new ArrayList<>();
   private final List<Cursor> cursors = new ArrayList<>();
+
+  /** Who is told how the transaction ends. */
+  private final List<Settling> settling = new ArrayList<>();
+
   private long[] needed = new long[64];
 
   /** What is changed, for the redo log. */
@@ -44,6 +48,8 @@ final class WriteView extends View {
   private long entriesChanged;
 
   long turnWaitNanos;
+  /** Whether staged pages became free at the beginning. */
+  private boolean hasFreedStaged;
 
   /** What ended a change in the middle, if one did: then only a rollback helps. */
   private boolean isBroken;
@@ -58,6 +64,7 @@ final class WriteView extends View {
       int operations,
       long written,
       long entriesChanged,
+      int settling,
       Meta meta,
       TableState catalog,
       List<TableState> states,
@@ -110,6 +117,8 @@ final class WriteView extends View {
     meta.copyFrom(committed);
     meta.unreplayed(0);
     free.begin(txn, needed, collect());
+    handle.staging.begin();
+    hasFreedStaged = free.freeStaged(handle.staging);
     known = last;
     meta.txn(txn);
     catalog.clear();
@@ -126,7 +135,7 @@ final class WriteView extends View {
 
   /** Frees what dead handles hold back, if much is held back; looks ten times a second at most. */
   private void lookForTheDead() {
-    if (free.waitingPages() > MANY_WAITING) {
+    if (free.waitingPages() > MANY_WAITING || free.isStagedByOthers(handle.slots.owner())) {
       long now = handle.storage.nanoTime();
       if (now - lastLook > LOOK_NANOS) {
         lastLook = now;
@@ -201,6 +210,8 @@ final class WriteView extends View {
     handle.counters.commits.increment();
     handle.counters.pagesWritten.add(writer.written());
     end();
+    handle.staging.committed();
+    settle(0, true);
     return meta.txn();
   }
 
@@ -221,6 +232,7 @@ final class WriteView extends View {
 
   /** Undoes everything. */
   void abort() {
+    settle(0, false);
     end();
     free.abort();
   }
@@ -256,6 +268,7 @@ final class WriteView extends View {
             operations.mark(),
             writer.written(),
             entriesChanged,
+            settling.size(),
             metaCopy,
             catalogCopy,
             copies,
@@ -286,6 +299,7 @@ final class WriteView extends View {
     operations.rollback(savepoint.operations);
     writer.written(savepoint.written);
     entriesChanged = savepoint.entriesChanged;
+    settle(savepoint.settling, false);
     meta.copyFrom(savepoint.meta);
     catalog.copyFrom(savepoint.catalog);
     forget(0);
@@ -431,6 +445,94 @@ final class WriteView extends View {
     operations.put(state.table, key, bytes);
     return had;
   }
+
+  // Stages.
+
+  /** Makes the file a step longer, if there is no run for a stage. Returns whether there is. */
+  boolean growTowards(long count, long step) {
+    beginChange();
+    boolean isThere = free.growTowards(count, step);
+    endChange();
+    return isThere;
+  }
+
+  /** Takes a run for a stage. */
+  StagedRun stage(long count) {
+    beginChange();
+    long page = free.take(count);
+    free.stage(page, count, handle.slots.owner());
+    endChange();
+    return new StagedRun(page, count, meta.txn());
+  }
+
+  /** Takes more pages behind a staged run. Returns the longer run, or null if they are not free. */
+  @Nullable StagedRun extend(StagedRun run, long more) {
+    beginChange();
+    boolean longer = free.takeBehind(run.page(), run.count(), more);
+    if (longer) {
+      unstage(run);
+      free.stage(run.page(), run.count() + more, handle.slots.owner());
+    }
+    endChange();
+    return longer ? new StagedRun(run.page(), run.count() + more, meta.txn()) : null;
+  }
+
+  private void unstage(StagedRun run) {
+    if (!free.unstage(run.page(), run.count(), handle.slots.owner(), run.txn())) {
+      throw handle.slots.lost();
+    }
+  }
+
+  /** Has the transaction, which has freed stages, commit though it changes nothing else. */
+  void keepFreedStaged() {
+    isChanged |= hasFreedStaged;
+  }
+
+  /** Puts an entry of {@link #key}, whose value is that of a stage. */
+  boolean attach(TableState state, StagedValue value) {
+    beginChange();
+    operations.giveUp();
+    long bytes = value.byteSize();
+    StagedRun run = value.runIn(generation);
+    long page;
+    if (run != null) {
+      page = run.page();
+      unstage(run);
+      if (value.deadLeaders() != handle.shared.deadLeaders()) { // it may not be on the disk
+        value.copyTo(generation.file, page);
+      }
+      writer.adoptRun(page, run.count(), bytes);
+    } else { // the store was compacted since it was complete
+      page = writer.takeRun(bytes);
+      value.copyTo(generation.file, page);
+      writer.initRun(
+          writer.pages.segment(page), writer.pages.offset(page), page, Node.VALUE_RUN, bytes);
+    }
+    boolean had = writer.put(state, key, bytes, page);
+    state.isChanged = true;
+    endChange();
+    return had;
+  }
+
+  /** Is told how a transaction ends. */
+  @FunctionalInterface
+  interface Settling {
+    /** What was done up to now is published, or undone. */
+    void settled(boolean forGood);
+  }
+
+  /** Has somebody told how the transaction ends, or the nested one that is open. */
+  void whenSettled(Settling who) {
+    settling.add(who);
+  }
+
+  private void settle(int from, boolean forGood) {
+    while (settling.size() > from) {
+      settling.removeLast().settled(forGood);
+    }
+  }
+
+  // Puts.
 
   /** Says that the value of a put will be written until the next change. */
   void reserved() {

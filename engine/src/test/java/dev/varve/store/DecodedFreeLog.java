@@ -27,7 +27,11 @@ final class DecodedFreeLog {
     }
   }
 
+  /** A run that is staged. */
+  record Staged(int page, int count, long owner, long txn) {}
+
   final BitSet free = new BitSet();
+  final List<Staged> staged = new ArrayList<>();
   final TreeMap<Integer, Wait> waiting = new TreeMap<>();
   long pageCount;
   long runPages;
@@ -62,7 +66,7 @@ final class DecodedFreeLog {
       int kind = (int) (word >>> 60);
       int page = Math.toIntExact(word & 0xFF_FFFF_FFFFL);
       int count = (int) (word >>> 40 & 0xF_FFFF);
-      if ((kind <= 3 || kind == 5 || kind == 7 || kind == 9) && count == 0) {
+      if ((kind <= 3 || kind == 5 || kind == 7 || kind >= 9) && count == 0) {
         count = Math.toIntExact(log.getLong());
       }
       int end = page + count;
@@ -118,6 +122,13 @@ final class DecodedFreeLog {
             states[i] = log.getLong();
           }
           release(waiting, free, states);
+        }
+        case 10 -> {
+          assertThat(free.get(page, end).isEmpty()).isTrue();
+          staged.add(new Staged(page, count, log.getLong(), log.getLong()));
+        }
+        case 11 -> {
+          assertThat(staged.remove(new Staged(page, count, log.getLong(), log.getLong()))).isTrue();
         }
         case 9 -> {
           assertThat(sparePages).isZero();

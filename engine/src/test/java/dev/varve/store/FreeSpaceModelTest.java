@@ -25,7 +25,15 @@ class FreeSpaceModelTest {
   private static final int SHORT_LOG = 4096;
 
   /** Pages that were taken as one. */
-  private record Span(long page, long count, long birth, int savepoint) {}
+  private record Span(long page, long count, long birth, int savepoint, long owner, long stagedBy) {
+    Span(long page, long count, long birth, int savepoint) {
+      this(page, count, birth, savepoint, 0, 0);
+    }
+
+    boolean isStaged() {
+      return owner != 0;
+    }
+  }
 
   private record Savepoint(int mark, List<Span> spans, List<Span> freed) {}
 
@@ -69,6 +77,7 @@ class FreeSpaceModelTest {
   private long aborts;
   private long newLogs;
   private long turns;
+  private long stages;
 
   @ParameterizedTest
   @ValueSource(ints = {12, 16})
@@ -94,6 +103,14 @@ class FreeSpaceModelTest {
     assertThat(aborts).isGreaterThan(TURNS / 50);
     assertThat(newLogs).isGreaterThan(TURNS / 100);
     assertThat(turns).isPositive();
+    assertThat(stages).isPositive();
+  }
+
+  private static boolean isOver(Handle handle, Span span) {
+    if (span.owner == 1) {
+      handle.free.set((int) span.page, (int) (span.page + span.count));
+    }
+    return span.owner == 1;
   }
 
   private void reopen() {
@@ -148,6 +165,11 @@ class FreeSpaceModelTest {
     check(handle.space, handle.free, handle.waiting);
 
     List<Span> now = new ArrayList<>(spans);
+    if (random.nextInt(4) == 0) { // owner 1 is dead, or closed
+      boolean any = now.removeIf(span -> isOver(handle, span));
+      assertThat(handle.space.freeStaged((page, owner, by) -> owner == 1)).isEqualTo(any);
+      check(handle.space, handle.free, handle.waiting);
+    }
     List<Span> freed = new ArrayList<>();
     List<Savepoint> savepoints = new ArrayList<>();
     int savepoint = 1;
@@ -171,6 +193,23 @@ class FreeSpaceModelTest {
         if (!now.isEmpty()) {
           int index = random.nextInt(now.size());
           Span span = now.remove(index);
+          boolean mayStage = span.birth == txn && span.savepoint >= 0 && !span.isStaged();
+          if (mayStage && random.nextInt(2) == 0) {
+            long owner = 1 + random.nextInt(2);
+            handle.space.stage(span.page, span.count, owner);
+            now.add(new Span(span.page, span.count, txn, 0, owner, txn));
+            continue;
+          }
+          if (span.isStaged()) {
+            assertThat(handle.space.unstage(span.page, span.count, span.owner, txn + 1)).isFalse();
+            assertThat(handle.space.unstage(span.page, span.count, span.owner, span.stagedBy))
+                .isTrue();
+            span = new Span(span.page, span.count, txn, -1);
+            if (random.nextBoolean()) { // attached
+              now.add(span);
+              continue;
+            }
+          }
           boolean atOnce = span.birth == txn && span.savepoint == savepoint;
           handle.space.free(span.page, span.count, span.birth, atOnce);
           if (atOnce) {
@@ -312,7 +351,19 @@ class FreeSpaceModelTest {
       other.isAhead = false;
     }
     BitSet inUse = new BitSet();
-    spans.forEach(span -> inUse.set((int) span.page, (int) (span.page + span.count)));
+    BitSet staged = new BitSet();
+    spans.forEach(
+        span ->
+            (span.isStaged() ? staged : inUse)
+                .set((int) span.page, (int) (span.page + span.count)));
+    assertThat(decoded.staged.stream().map(s -> s.page() + " " + s.count() + " " + s.owner()))
+        .containsExactlyInAnyOrderElementsOf(
+            spans.stream()
+                .filter(Span::isStaged)
+                .map(s -> s.page + " " + s.count + " " + s.owner)
+                .toList());
+    assertThat(handle.space.stagedPages()).isEqualTo(staged.cardinality());
+    stages += decoded.staged.size();
     inUse.set((int) meta.logPage(), (int) (meta.logPage() + logRun));
     reached.put(meta.txn(), inUse);
 
@@ -328,10 +379,17 @@ class FreeSpaceModelTest {
     check(handle.space, free, waiting);
     BitSet all = (BitSet) free.clone();
     all.or(inUse);
+    assertThat(all.intersects(staged)).isFalse();
+    all.or(staged);
     waiting.keySet().forEach(all::set);
     all.set((int) spare.page, (int) (spare.page + spare.count));
     assertThat(all.cardinality()).isEqualTo((int) meta.pageCount() - 3);
-    assertThat(free.cardinality() + (int) spare.count + inUse.cardinality() + waiting.size())
+    assertThat(
+            free.cardinality()
+                + (int) spare.count
+                + inUse.cardinality()
+                + staged.cardinality()
+                + waiting.size())
         .isEqualTo(all.cardinality());
     if (random.nextInt(3) == 0) {
       FreeSpace again = new FreeSpace(pages, "file");

@@ -105,8 +105,8 @@ final class StoreChecks {
   // Pages.
 
   /**
-   * Checks that each page of the last commit is in one place: reached, free, waiting, or the free
-   * log's. Nobody writes meanwhile.
+   * Checks that each page of the last commit is in one place: reached, free, waiting, staged, or
+   * the free log's. Nobody writes meanwhile.
    */
   static void checkPages(Store store) {
     try (ReadTransaction transaction = store.beginRead()) {
@@ -130,6 +130,7 @@ final class StoreChecks {
     space.load(meta);
     space.forEachFree((page, count, birth, freed) -> own(page, count));
     space.forEachWaiting((page, count, birth, freed) -> own(page, count));
+    space.forEachStaged((page, count, birth, freed) -> own(page, count));
     if (meta.logPage() != 0) {
       long base =
           handle

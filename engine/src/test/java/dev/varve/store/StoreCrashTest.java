@@ -303,6 +303,7 @@ class StoreCrashTest {
       third.write(transaction -> third.table("after").delete(transaction, new byte[] {0}));
       survivor.write(transaction -> table.put(transaction, new byte[] {0}, new byte[0]));
       assertThat(StoreChecks.digest(third)).isEqualTo(StoreChecks.digest(survivor));
+      assertThat(survivor.check().stagedPages()).as("what the dead has staged is free").isZero();
     }
     long content = StoreChecks.digest(survivor);
     same(machine.killed(), content);

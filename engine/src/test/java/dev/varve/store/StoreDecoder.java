@@ -23,6 +23,8 @@ import java.util.TreeMap;
 final class StoreDecoder {
   private record Range(int page, int count, long birth, long freed) {}
 
+  private record Staged(int page, int count, long owner, long txn) {}
+
   /** A tree: how to go on from its root, and what it holds. */
   private static final class Found {
     final TreeMap<byte[], byte[]> entries = new TreeMap<>(Arrays::compareUnsigned);
@@ -142,6 +144,8 @@ final class StoreDecoder {
     BitSet free = new BitSet();
     List<Range> waiting = new ArrayList<>();
     List<Range> freed = new ArrayList<>();
+    List<Staged> staged = new ArrayList<>();
+    List<Staged> now = new ArrayList<>();
     long count = 0;
     long last = 0;
     int chain = start + 40;
@@ -153,7 +157,7 @@ final class StoreDecoder {
       int kind = (int) (word >>> 60);
       long number = word & (1L << 40) - 1;
       long pages = word >>> 40 & (1L << 20) - 1;
-      boolean counted = kind <= 3 || kind == 5 || kind == 7 || kind == 9;
+      boolean counted = kind <= 3 || kind == 5 || kind == 7 || kind >= 9;
       check(counted || pages == 0, "bits 40 to 59", kind);
       if (counted && pages == 0) {
         pages = in.getLong(at);
@@ -204,6 +208,8 @@ final class StoreDecoder {
             }
           }
           freed.clear();
+          now.forEach(s -> check(s.txn == commit, "txn of STAGED", s, commit));
+          now.clear();
         }
         case 7 -> {
           check(last == 0, "WAITING after a COMMIT");
@@ -236,6 +242,21 @@ final class StoreDecoder {
           useRun(from, pages);
           at += 16;
         }
+        case 10 -> {
+          Staged run = new Staged(from, (int) pages, in.getLong(at), in.getLong(at + 8));
+          notFree(free, from, to);
+          check(run.owner >>> 48 >= 1 && run.owner >>> 48 <= 256, "owner of STAGED", run);
+          staged.add(run);
+          if (last != 0) {
+            now.add(run);
+          }
+          at += 16;
+        }
+        case 11 -> {
+          Staged run = new Staged(from, (int) pages, in.getLong(at), in.getLong(at + 8));
+          check(staged.remove(run), "UNSTAGED that was not STAGED", run);
+          at += 16;
+        }
         default -> check(false, "record", kind);
       }
     }
@@ -244,6 +265,7 @@ final class StoreDecoder {
     check(Long.compareUnsigned(last, txn) <= 0, "last commit", last, txn);
     check(count == pageCount, "page count", count, pageCount);
     waiting.forEach(r -> use(r.page, r.count));
+    staged.forEach(r -> use(r.page, r.count));
     for (int p = free.nextSetBit(0); p >= 0; p = free.nextSetBit(p + 1)) {
       use(p, 1);
     }

@@ -6,6 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.varve.codec.KeyCodecs;
 import dev.varve.codec.ValueCodecs;
 import dev.varve.file.Durability;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -30,6 +35,54 @@ class StoreGuideTest {
   @BeforeEach
   void setUp() {
     path = home.resolve("data.varve");
+  }
+
+  @Test
+  void stagedValues() throws IOException {
+    byte[] bytes = new byte[3_000_000];
+    bytes[2_999_999] = 7;
+    InputStream in = new ByteArrayInputStream(bytes);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    MemorySegment key = MemorySegment.ofArray(new byte[] {1});
+    try (Store store = Store.open(path)) {
+      ByteTable films = store.table("films");
+      stage(store, films, key, in);
+      stage(store, films, MemorySegment.ofArray(new byte[] {2}), MemorySegment.ofArray(bytes));
+      try (ReadTransaction tx = store.beginRead()) {
+        assertThat(films.get(tx, new byte[] {2})).isEqualTo(bytes);
+        read(films, tx, key, out);
+      }
+      assertThat(store.check().stagedPages()).isZero();
+    }
+    assertThat(out.toByteArray()).isEqualTo(bytes);
+  }
+
+  private static void stage(Store store, ByteTable films, MemorySegment key, InputStream in)
+      throws IOException {
+    try (StagedValue film = store.stage()) {
+      try (OutputStream out = film.stream()) {
+        in.transferTo(out);
+      }
+      store.write(tx -> films.put(tx, key, film));
+    }
+  }
+
+  private static void stage(Store store, ByteTable films, MemorySegment key, MemorySegment source) {
+    long piece = 1 << 20;
+    try (StagedValue film = store.stage(source.byteSize())) {
+      for (long at = 0; at < source.byteSize(); at += piece) {
+        film.write(source, at, Math.min(piece, source.byteSize() - at));
+      }
+      store.write(tx -> films.put(tx, key, film));
+    }
+  }
+
+  private static void read(
+      ByteTable table, ReadTransaction tx, MemorySegment key, ByteArrayOutputStream out)
+      throws IOException {
+    try (InputStream stream = table.view(tx, key).stream()) {
+      stream.transferTo(out);
+    }
   }
 
   @Test

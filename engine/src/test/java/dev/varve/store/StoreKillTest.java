@@ -134,6 +134,9 @@ class StoreKillTest {
       for (int writer = 0; commits && writer < WRITERS; writer++) {
         acknowledged[writer] = load.commit(writer, random);
       }
+      StoreCheck check = store.check();
+      assertThat(check.findings()).isEmpty();
+      assertThat(commits ? check.stagedPages() : 0).as("what the dead have staged").isZero();
       assertThat(store.<Integer>read(load::checkAll)).isPositive();
     }
   }

@@ -11,7 +11,9 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.function.ToLongFunction;
@@ -49,6 +51,9 @@ final class StoreLife {
 
   /** Whether the store is compacted at times. */
   boolean compacts = true;
+
+  /** Values that are written outside of transactions, and what they hold or shall hold. */
+  private final Map<StagedValue, byte[]> staged = new LinkedHashMap<>();
 
   private int commits;
   private boolean syncs = true;
@@ -102,6 +107,7 @@ final class StoreLife {
 
   void close() {
     isOpen = false;
+    staged.clear(); // without a close: that of the store does
     store.close();
     durable = acknowledged;
     step.run();
@@ -113,8 +119,55 @@ final class StoreLife {
     step.run();
   }
 
+  /** Begins a staged value, goes on with one, or closes one. */
+  private void stage() {
+    if (staged.size() < 2) {
+      byte[] bytes = new byte[random.nextInt(9000)];
+      random.nextBytes(bytes);
+      long size = random.nextBoolean() ? bytes.length : StagedValue.UNKNOWN;
+      staged.put(store.stage(size, 4096), bytes);
+      step.run();
+      return;
+    }
+    StagedValue value = staged.keySet().stream().skip(random.nextInt(2)).findFirst().orElseThrow();
+    byte[] bytes = staged.get(value);
+    if (random.nextInt(6) == 0) {
+      staged.remove(value);
+      value.close();
+    } else if (!value.isComplete()) {
+      int at = (int) value.byteSize();
+      int end = random.nextBoolean() ? bytes.length : at + random.nextInt(bytes.length - at + 1);
+      value.write(MemorySegment.ofArray(bytes), at, end - at);
+      step.run();
+      if (end == bytes.length) {
+        value.complete();
+      }
+    }
+    step.run();
+  }
+
+  /** Puts a value that is complete, if there is one. */
+  private void putStaged(WriteTransaction transaction, String name, String key) {
+    for (Map.Entry<StagedValue, byte[]> entry : staged.entrySet()) {
+      if (entry.getKey().isComplete()) {
+        boolean had = store.table(name).put(transaction, segment(key), entry.getKey());
+        byte[] old = tables.computeIfAbsent(name, n -> new TreeMap<>()).put(key, entry.getValue());
+        assertThat(had).isEqualTo(old != null);
+        return;
+      }
+    }
+  }
+
   /** One transaction of a few changes, some of them in nested ones; a sync after it at times. */
   void transaction() {
+    if (random.nextInt(3) > 0) {
+      stage();
+    }
+    change();
+    staged.keySet().removeIf(StagedValue::isDone);
+  }
+
+  private void change() {
     int what = random.nextInt(10);
     if (what == 4 || what == 5) {
       syncs = !syncs; // many with SYNC in a row go through the redo log, others make gaps in it
@@ -194,7 +247,7 @@ final class StoreLife {
   private void change(WriteTransaction transaction) {
     String name = "t" + random.nextInt(TABLES);
     TreeMap<String, byte[]> entries = tables.get(name);
-    int what = random.nextInt(24);
+    int what = random.nextInt(25);
     if (what == 0) {
       assertThat(transaction.drop(name)).isEqualTo(entries != null);
       tables.remove(name);
@@ -219,6 +272,8 @@ final class StoreLife {
       random.nextBytes(value);
       reserved.write(0, MemorySegment.ofArray(value), 0, value.length);
       tables.computeIfAbsent(name, n -> new TreeMap<>()).put(key, value);
+    } else if (what == 5 || what == 6) {
+      putStaged(transaction, name, key(1));
     } else if (what < 9 && entries != null && !entries.isEmpty()) {
       String key = entries.ceilingKey(key(entries.size()));
       key = key == null ? entries.firstKey() : key;
@@ -314,6 +369,7 @@ final class StoreLife {
         return;
       }
       count = goOn(again);
+      assertThat(again.check().stagedPages()).as("what the dead have staged is free").isZero();
       found = StoreChecks.digest(again);
     }
     try (Store again = open(left)) {

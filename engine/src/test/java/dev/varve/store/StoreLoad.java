@@ -30,6 +30,7 @@ final class StoreLoad {
   private final Table<Long, Long> accounts;
   private final Table<Long, Long> counts;
   private final ByteTable[] values = new ByteTable[4];
+  private final ByteTable streams;
 
   StoreLoad(Store store) {
     this.store = store;
@@ -38,6 +39,7 @@ final class StoreLoad {
     for (int i = 0; i < values.length; i++) {
       values[i] = store.table("values of " + i);
     }
+    streams = store.table("streams");
   }
 
   /** Makes the accounts, unless they are there. */
@@ -76,6 +78,30 @@ final class StoreLoad {
           counts.put(tx, (long) writer, number);
           return number;
         });
+  }
+
+  /** Stages a value with its checksum, piece by piece; puts it, or leaves it, or closes it. */
+  void stream(int writer, Random random) {
+    byte[] value = new byte[8 + 1000 * random.nextInt(random.nextInt(6) == 0 ? 3000 : 500)];
+    random.nextBytes(value);
+    MemorySegment segment = MemorySegment.ofArray(value);
+    segment.set(LE_LONG_UNALIGNED, 0, Hash.XXH3.hash(segment, 8, value.length - 8));
+    StagedValue staged = random.nextBoolean() ? store.stage() : store.stage(value.length);
+    int piece = 1000 + random.nextInt(400_000);
+    for (int at = 0; at < value.length; at += piece) {
+      staged.write(segment, at, Math.min(piece, value.length - at));
+    }
+    int end = random.nextInt(8);
+    if (end > 1) {
+      staged.complete();
+      store.write(
+          tx ->
+              streams.put(
+                  tx, MemorySegment.ofArray(new byte[] {(byte) writer, (byte) end}), staged));
+    }
+    if (end != 1) {
+      staged.close();
+    }
   }
 
   private static long get(Table<Long, Long> table, Transaction tx, long key) {
@@ -135,8 +161,27 @@ final class StoreLoad {
       throw new AssertionError("accounts " + sum[1] + " hold " + sum[0] + " in " + tx.snapshot());
     }
     int checked = (int) sum[1];
+    checked += checkStreams(tx);
     for (int writer = 0; writer < values.length; writer++) {
       checked += check(tx, writer);
+    }
+    return checked;
+  }
+
+  private int checkStreams(Transaction tx) {
+    int checked = 0;
+    try (Cursor cursor = streams.cursor(tx)) {
+      for (boolean more = cursor.first(); more; more = cursor.next()) {
+        boolean good =
+            Boolean.TRUE.equals(
+                cursor.<Boolean>read(
+                    (s, at, bytes) ->
+                        s.get(LE_LONG_UNALIGNED, at) == Hash.XXH3.hash(s, at + 8, bytes - 8)));
+        if (!good) {
+          throw new AssertionError("a stream with another checksum in " + tx.snapshot());
+        }
+        checked++;
+      }
     }
     return checked;
   }

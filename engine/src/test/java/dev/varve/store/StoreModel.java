@@ -40,6 +40,9 @@ final class StoreModel {
 
   private record Snapshot(Store store, ReadTransaction transaction, Tables tables) {}
 
+  /** A value that is written outside of transactions, and what it shall hold. */
+  private record Staged(Store store, StagedValue value, byte[] bytes) {}
+
   private static final class Open {
     final String name;
     final Cursor cursor;
@@ -63,6 +66,7 @@ final class StoreModel {
   private final int largeOneIn;
   private final Store[] stores = new Store[2];
   private final List<Snapshot> snapshots = new ArrayList<>();
+  private final List<Staged> staged = new ArrayList<>();
   private Tables committed = new Tables();
   private final int pageSize;
   private int step;
@@ -145,7 +149,8 @@ final class StoreModel {
   }
 
   private void act() {
-    switch (random.nextInt(20)) {
+    switch (random.nextInt(24)) {
+      case 20, 21, 22 -> stage();
       case 0 -> store().sync();
       case 1 -> closeOne();
       case 2 -> snapshot();
@@ -172,6 +177,49 @@ final class StoreModel {
     }
   }
 
+  /** Begins a staged value, goes on with one, or closes one. */
+  private void stage() {
+    staged.removeIf(s -> s.value.isDone());
+    if (staged.size() < 4) {
+      Store store = store();
+      byte[] bytes = new byte[random.nextInt(random.nextInt(4) == 0 ? 1_000_000 : 9 * pageSize)];
+      random.nextBytes(bytes);
+      long size = random.nextBoolean() ? bytes.length : StagedValue.UNKNOWN;
+      staged.add(new Staged(store, store.stage(size, pageSize), bytes));
+    }
+    for (Staged s : List.copyOf(staged)) {
+      if (random.nextInt(12) == 0) {
+        staged.remove(s);
+        s.value.close();
+      } else if (!s.value.isComplete()) {
+        int at = (int) s.value.byteSize();
+        int end = at + random.nextInt(s.bytes.length - at + 1);
+        end = random.nextInt(3) == 0 ? s.bytes.length : end;
+        s.value.write(MemorySegment.ofArray(s.bytes), at, end - at);
+        if (end == s.bytes.length) {
+          s.value.complete();
+        }
+      }
+    }
+  }
+
+  /** Puts a value that is complete, of the same store; another one does not take it. */
+  private void putStaged(Store store, WriteTransaction tx, Tables tables, String name, byte[] key) {
+    for (Staged s : staged) {
+      if (s.value.isComplete() && s.store == store) {
+        boolean had = tables.created(name).put(key, s.bytes) != null;
+        assertThat(store.table(name).put(tx, MemorySegment.ofArray(key), s.value)).isEqualTo(had);
+        if (random.nextInt(8) == 0) {
+          s.value.close(); // the transaction keeps it, or its end gives it back
+          staged.remove(s);
+        } else if (random.nextInt(8) == 0) {
+          staged.remove(s); // without a close
+        }
+        return;
+      }
+    }
+  }
+
   private void closeOne() {
     int i = random.nextInt(stores.length);
     Store store = stores[i];
@@ -183,6 +231,7 @@ final class StoreModel {
             }
             return s.store == store;
           });
+      staged.removeIf(s -> s.store == store);
       store.close();
       stores[i] = null;
     }
@@ -329,6 +378,7 @@ final class StoreModel {
     TreeMap<byte[], byte[]> entries = tables.entries(name);
     switch (random.nextInt(25)) {
       case 13, 14 -> load(table, tx, tables, name);
+      case 18 -> putStaged(store, tx, tables, name, key);
       case 15, 16 -> reserve(table, tx, tables.created(name), key);
       case 17 -> {
         byte[] to = key(entries);

@@ -69,6 +69,9 @@ final class StoreProcess {
         say("opened " + store.<Long>read(tx -> load.count(tx, writer)));
         for (int i = random.nextInt(200); i >= 0; i--) {
           say(Long.toString(load.commit(writer, random)));
+          if (random.nextInt(12) == 0) {
+            load.stream(writer, random);
+          }
           if (random.nextInt(50) == 0) {
             store.sync();
           } else if (random.nextInt(80) == 0) {
