@@ -14,6 +14,10 @@ import java.util.OptionalLong;
 final class Processes {
   private static final Path PROC = Path.of("/proc");
   private static final boolean LINUX = Files.isRegularFile(PROC.resolve("self/stat"));
+
+  /** PF_EXITING of include/linux/sched.h: the process is ending, and runs no program any more. */
+  private static final long EXITING = 4;
+
   private static final Path BOOT_ID = PROC.resolve("sys/kernel/random/boot_id");
 
   private Processes() {}
@@ -54,12 +58,13 @@ final class Processes {
     }
   }
 
-  /** Parses the line of proc_pid_stat(5): state is field 3, start time field 22. */
+  /** Parses the line of proc_pid_stat(5): state is field 3, flags 9, start time 22. */
   static OptionalLong parse(String stat) {
     // The name of the program, field 2, is in parentheses and may hold anything.
     List<String> fields = List.of(stat.substring(stat.lastIndexOf(')') + 2).strip().split(" ", -1));
     String state = fields.getFirst();
-    if (state.equals("Z") || state.equals("X") || state.equals("x")) {
+    boolean isEnding = (Long.parseLong(fields.get(9 - 3)) & EXITING) != 0;
+    if (isEnding || state.equals("Z") || state.equals("X") || state.equals("x")) {
       return OptionalLong.empty();
     }
     return OptionalLong.of(Long.parseLong(fields.get(22 - 3)));

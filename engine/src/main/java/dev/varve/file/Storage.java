@@ -186,7 +186,7 @@ public interface Storage {
    *
    * @param processId the id of any process
    * @return a number that stays the same while that process lives; empty if there is none, or it is
-   *     a zombie
+   *     ending or a zombie: its locks may be gone before it is
    */
   OptionalLong processStart(long processId);
 

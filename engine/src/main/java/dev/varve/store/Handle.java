@@ -258,7 +258,7 @@ final class Handle extends RefCounted {
     generations.lock();
     try {
       // A pin that comes after this look is of a state of today: P was so before the file was open.
-      if (!slots.holdsBefore(generation.number)) {
+      if (!slots.mayReadBefore(generation.number)) {
         Generation kept = generation;
         for (Generation g = kept.previous; g != null; g = g.previous) {
           if (g.stages > 0) {

@@ -450,18 +450,23 @@ final class Slots {
     }
   }
 
-  /** Tells whether a pin of this handle holds a state before a txn, or may. */
-  boolean holdsBefore(long txn) {
+  /**
+   * Tells whether a reader of this handle has a state before a txn, or may: a revoked one reads on
+   * until it looks, and of a slot that was lost the pins are gone, but not the readers.
+   */
+  boolean mayReadBefore(long txn) {
     long last = shared.published();
     for (int slot : mine) {
       int cells = shared.cellsUsed(slot);
       for (int number = 0; number < cells; number++) {
         long pin = shared.pin(SharedState.cell(slot, number));
         if (pin != 0
-            && !Txn.isRevoked(pin)
-            && Long.compareUnsigned(Txn.pinned(pin, last), txn) < 0) {
+            && (Txn.isRevoked(pin) || Long.compareUnsigned(Txn.pinned(pin, last), txn) < 0)) {
           return true;
         }
+      }
+      if (!isMine(slot)) {
+        return true;
       }
     }
     return false;

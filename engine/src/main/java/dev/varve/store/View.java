@@ -78,6 +78,7 @@ abstract class View {
     if (id < 0) {
       id = findId(table.nameBytes());
       if (!isCatalogOurs()) {
+        done(); // else it may be anything
         table.id(meta.catalogChange(), id);
       }
     }

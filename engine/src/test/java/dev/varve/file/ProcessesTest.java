@@ -21,6 +21,12 @@ class ProcessesTest {
     assertThat(Processes.parse("7 (java) X" + TAIL)).isEmpty();
   }
 
+  /** A killed process lets go of its locks before it becomes a zombie. */
+  @Test
+  void anEndingProcessIsDead() {
+    assertThat(Processes.parse("7 (java) R" + TAIL.replace("4194560", "4194564"))).isEmpty();
+  }
+
   @Test
   void anEndedProcessIsDead() throws Exception {
     Process process =

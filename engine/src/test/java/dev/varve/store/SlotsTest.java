@@ -64,6 +64,24 @@ class SlotsTest {
     assertThat(b.needed()).containsExactly(3L);
   }
 
+  /** What decides whether a file that was replaced may be unmapped. */
+  @Test
+  void whoMayReadBefore() {
+    assertThat(a.slots.mayReadBefore(2)).isFalse();
+    int cell = a.slots.pin(meta);
+    a.commit();
+    a.steady(2);
+    assertThat(a.slots.mayReadBefore(1)).isFalse();
+    assertThat(a.slots.mayReadBefore(2)).isTrue();
+    assertThat(a.slots.revoke(cell, 1)).isTrue();
+    assertThat(a.slots.mayReadBefore(2)).as("a revoked reader reads on").isTrue();
+    a.slots.end(cell, 1);
+    assertThat(a.slots.mayReadBefore(2)).isFalse();
+    Slots.vacate(a.shared, a.slot());
+    assertThat(a.slots.mayReadBefore(2)).as("its slot is lost").isTrue();
+    assertThat(b.slots.mayReadBefore(2)).isFalse();
+  }
+
   @Test
   void twoPinsOfAStateAreTwo() {
     int first = a.slots.pin(meta);
