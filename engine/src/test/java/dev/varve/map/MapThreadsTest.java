@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentSkipListMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** 8 platform and 10,000 virtual threads at once on one map, which is as small as with one. */
+@Tag("once")
 class MapThreadsTest {
 
   private static final int PLATFORM = 8;

@@ -11,11 +11,13 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Threads at work at once, with freed memory poisoned. */
+@Tag("once")
 class SkipListChurnTest {
 
   private static final long OPERATIONS = Long.getLong("varve.map.churn", 150_000);

@@ -9,6 +9,7 @@ import dev.varve.memory.Layouts;
 import dev.varve.memory.SlabPool;
 import dev.varve.memory.Words;
 import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * A tree that is cleared or closed between any two accesses of a reader, and whose memory then
  * belongs to somebody else who happens to leave the headers of nodes as they are.
  */
+@Tag("once")
 class TreeGenerationTest {
 
   private static final int ENTRIES = 6_000;

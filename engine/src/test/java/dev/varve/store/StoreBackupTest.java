@@ -23,11 +23,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Backups are stores with the same content, whole or not there. */
+@Tag("once")
 @Timeout(600)
 class StoreBackupTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");

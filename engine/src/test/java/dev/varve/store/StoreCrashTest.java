@@ -17,9 +17,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What is left of a store that was killed, or lost its power, at any point. */
+@Tag("once")
 class StoreCrashTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
   private static final long SEED = Long.getLong("varve.seed", 1);

@@ -22,6 +22,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Files that are cut off or damaged: nothing is lost but what was hit. */
+@Tag("once")
 class DiskyDamageTest {
   private static final int BLOCK = 65536;
   private static final boolean LONG = Boolean.getBoolean("varve.long");
