@@ -48,6 +48,7 @@ final class WriteView extends View {
   private long entriesChanged;
 
   long turnWaitNanos;
+
   /** Whether staged pages became free at the beginning. */
   private boolean hasFreedStaged;
 
