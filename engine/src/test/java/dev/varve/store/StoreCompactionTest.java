@@ -15,11 +15,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A store is compacted while it is in use. */
+@Tag("once")
 @Timeout(600)
 class StoreCompactionTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");

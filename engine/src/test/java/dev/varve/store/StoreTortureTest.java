@@ -11,6 +11,7 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Two processes and two threads write, processes and threads read what they write, some from one
  * snapshot for long, through two handles of this process: every value is what its snapshot says.
  */
+@Tag("once")
 @Timeout(3600)
 class StoreTortureTest {
   private static final int COMMITS = Boolean.getBoolean("varve.long") ? 20_000 : 400;
