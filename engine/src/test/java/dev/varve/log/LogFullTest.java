@@ -191,6 +191,35 @@ class LogFullTest {
     }
   }
 
+  /** Zeros that make a huge page whole are counted, and only where there is room for them. */
+  @Test
+  void zerosBehindABatch() {
+    SimulatedStorage storage = SimulatedStorage.create(11);
+    try (ReplayLog log =
+        ReplayLog.builder()
+            .storage(storage)
+            .directory(LogScript.DIR)
+            .kept()
+            .memoryCapacity(0)
+            .diskCapacity(200_000)
+            .hugePage(4096)
+            .create()) {
+      long[] former = {0};
+      assertThatThrownBy(
+              () -> {
+                while (true) {
+                  log.append(Batches.source(log.count(), LogScript.MOST));
+                  long used = (1L << 40) - storage.usableSpace(LogScript.DIR);
+                  assertThat(log.statistics().diskBytes()).isEqualTo(used);
+                  assertThat(used).isLessThanOrEqualTo(200_000);
+                  former[0] = used;
+                }
+              })
+          .isInstanceOf(FullException.class);
+      assertThat(former[0]).isGreaterThan(150_000);
+    }
+  }
+
   // ---- a real one
 
   @TempDir Path home;
@@ -283,7 +312,7 @@ class LogFullTest {
   private static long fill(ReplayLog log) {
     while (true) {
       try {
-        log.append(ReplayLogTest.batch(log.count()));
+        log.append(Batches.source(log.count(), LogScript.MOST));
       } catch (FullException e) {
         return log.count();
       }
