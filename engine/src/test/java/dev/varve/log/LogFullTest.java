@@ -312,7 +312,7 @@ class LogFullTest {
   private static long fill(ReplayLog log) {
     while (true) {
       try {
-        log.append(Batches.source(log.count(), LogScript.MOST));
+        log.append(ReplayLogTest.batch(log.count()));
       } catch (FullException e) {
         return log.count();
       }
