@@ -217,18 +217,13 @@ final class DiskTier {
     }
     long zerosEnd = zerosEnd(segment, frames.size(), bytes + entries, contextBytes, end);
     try {
-      long written = end;
-      for (int i = 0; i < offsets.length; i++) {
-        written = writeFrame(file, offsets[i], frames.get(i), i == last ? zerosEnd : 0);
+      write(number, segment, file, frames, offsets, zerosEnd);
+    } catch (FullException e) {
+      if (zerosEnd == end) {
+        throw e;
       }
-      grow(segment, written);
-      if (journal != null) {
-        collect(journal, number, segment, frames, offsets);
-        commit(journal);
-      }
-    } catch (Throwable e) {
-      cutBack(e, segment, file, segment.end, zerosEnd);
-      throw e;
+      // The disk may have space for the batch alone.
+      write(number, segment, file, frames, offsets, end);
     }
     if (!segment.announced) {
       segment.announced = true;
@@ -242,6 +237,31 @@ final class DiskTier {
       Frame frame = frames.get(i).frame();
       segment.written.add(frame);
       frame.offset = offsets[i];
+    }
+  }
+
+  /** Writes frames, zeros behind them and their entry, or cuts off what it wrote of them. */
+  private void write(
+      long number,
+      LogSegment segment,
+      StorageFile file,
+      List<Incoming> frames,
+      long[] offsets,
+      long zerosEnd) {
+    try {
+      long written = segment.end;
+      for (int i = 0; i < offsets.length; i++) {
+        long zeros = i == offsets.length - 1 ? zerosEnd : 0;
+        written = writeFrame(file, offsets[i], frames.get(i), zeros);
+      }
+      grow(segment, written);
+      if (journal != null) {
+        collect(journal, number, segment, frames, offsets);
+        commit(journal);
+      }
+    } catch (Throwable e) {
+      cutBack(e, segment, file, segment.end, zerosEnd);
+      throw e;
     }
   }
 

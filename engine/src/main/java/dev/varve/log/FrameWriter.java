@@ -22,13 +22,17 @@ import java.util.concurrent.FutureTask;
 final class FrameWriter {
 
   /**
-   * How much is written at once at the beginning of a file, and of what goes through the staging
-   * buffer; pieces also end at multiples of it in the file. Linux keeps each in a piece of memory
-   * of that size. Larger ones are written faster, but where memory that was not used for a while is
-   * reclaimed, mappings of them can be much slower to read, unless they are huge pages; see {@code
-   * docs/benchmarks.md}.
+   * How much is written at once at the beginning of a file; pieces also end at multiples of it in
+   * the file. Linux keeps each in a piece of memory of that size. Larger ones are written faster,
+   * but where memory that was not used for a while is reclaimed, mappings of them can be much
+   * slower to read, unless they are huge pages; see {@code docs/benchmarks.md}.
    */
   private static final int PIECE = 64 << 10;
+
+  /**
+   * How much goes through the staging buffer at once: as much as stays in the processor's cache.
+   */
+  private static final int STAGING = 256 << 10;
 
   /** A page of memory of the next size, which the system maps as one if it is written at once. */
   static final int HUGE_PAGE = 2 << 20;
@@ -47,7 +51,7 @@ final class FrameWriter {
   private static final MemorySegment ZEROS = Arena.global().allocate(PIECE, FrameLayout.ALIGNMENT);
 
   private final Crc32c crc = new Crc32c();
-  private final MemorySegment staging = Arena.ofAuto().allocate(PIECE, FrameLayout.ALIGNMENT);
+  private final MemorySegment staging = Arena.ofAuto().allocate(STAGING, FrameLayout.ALIGNMENT);
   private MemorySegment[] direct = new MemorySegment[64];
 
   private final int hugePage;
@@ -119,12 +123,9 @@ final class FrameWriter {
     return endGather(file, zerosEnd);
   }
 
-  private static long toNextPiece(long position) {
-    return PIECE - position % PIECE;
-  }
-
-  private long toNextGatheredPiece(long position) {
-    return position < hugePage ? toNextPiece(position) : hugePage - position % hugePage;
+  private long toNextPiece(long position) {
+    int piece = position < hugePage ? PIECE : hugePage;
+    return piece - position % piece;
   }
 
   /** Checksum of private memory. */
@@ -138,7 +139,7 @@ final class FrameWriter {
   int checksum(StorageFile file, long position, long bytes) {
     crc.reset();
     for (long done = 0; done < bytes; ) {
-      MemorySegment piece = staging.asSlice(0, Math.min(PIECE, bytes - done));
+      MemorySegment piece = staging.asSlice(0, Math.min(STAGING, bytes - done));
       if (file.read(position + done, piece) < piece.byteSize()) {
         throw new StorageException(
             file.path() + ": ends before " + (position + bytes) + ", where it was written to");
@@ -151,16 +152,16 @@ final class FrameWriter {
 
   /** Reads a range of a file and writes it back, so that it is on its way to the disk again. */
   void rewrite(StorageFile file, long from, long to) {
-    for (long at = from; at < to; at += PIECE) {
-      MemorySegment piece = staging.asSlice(0, Math.min(PIECE, to - at));
+    for (long at = from; at < to; at += STAGING) {
+      MemorySegment piece = staging.asSlice(0, Math.min(STAGING, to - at));
       file.write(at, piece.asSlice(0, file.read(at, piece)));
     }
   }
 
   /** Copies the beginning of a file. */
   void copy(StorageFile from, StorageFile to, long bytes) {
-    for (long at = 0; at < bytes; at += PIECE) {
-      MemorySegment piece = staging.asSlice(0, Math.min(PIECE, bytes - at));
+    for (long at = 0; at < bytes; at += STAGING) {
+      MemorySegment piece = staging.asSlice(0, Math.min(STAGING, bytes - at));
       if (from.read(at, piece) < piece.byteSize()) {
         throw new StorageException(
             from.path() + ": ends before " + bytes + ", where it was written to");
@@ -172,8 +173,8 @@ final class FrameWriter {
   /** Writes zeros over a range of a file. */
   void zero(StorageFile file, long from, long to) {
     staging.fill((byte) 0);
-    for (long at = from; at < to; at += PIECE) {
-      file.write(at, staging.asSlice(0, Math.min(PIECE, to - at)));
+    for (long at = from; at < to; at += STAGING) {
+      file.write(at, staging.asSlice(0, Math.min(STAGING, to - at)));
     }
   }
 
@@ -300,7 +301,7 @@ final class FrameWriter {
   private void gather(StorageFile file, MemorySegment source, long from, long length) {
     for (long done = 0; done < length; ) {
       long at = gatheredAt + gatheredBytes;
-      long toEnd = toNextGatheredPiece(at);
+      long toEnd = toNextPiece(at);
       long bytes = Math.min(toEnd, length - done);
       gather[gathered++] = source.asSlice(from + done, bytes);
       gatheredBytes += bytes;
@@ -358,7 +359,7 @@ final class FrameWriter {
       for (long done = 0; done < end; ) {
         boolean isPadding = done >= lengths[part];
         long left = (isPadding ? end : lengths[part]) - done;
-        long bytes = Math.min(toNextPiece(written + filled), left);
+        long bytes = Math.min(STAGING - (written + filled) % STAGING, left);
         MemorySegment slice = staging.asSlice(filled, bytes);
         if (isPadding) {
           slice.fill((byte) 0);
@@ -368,7 +369,7 @@ final class FrameWriter {
         }
         done += bytes;
         filled += bytes;
-        if ((written + filled) % PIECE == 0) {
+        if ((written + filled) % STAGING == 0) {
           file.write(written, staging.asSlice(0, filled));
           written += filled;
           filled = 0;

@@ -220,6 +220,39 @@ class LogFullTest {
     }
   }
 
+  /** A disk without space for those zeros still takes batches. */
+  @Test
+  void noSpaceForZerosBehindABatch() {
+    SimulatedStorage storage = SimulatedStorage.create(12);
+    try (ReplayLog log =
+        ReplayLog.builder()
+            .storage(storage)
+            .directory(LogScript.DIR)
+            .kept()
+            .memoryCapacity(0)
+            .hugePage(64 << 10)
+            .create()) {
+      while (storage.usableSpace(LogScript.DIR) > (1L << 40) - (200 << 10)) {
+        log.append(Batches.source(log.count(), LogScript.MOST));
+      }
+      long before = (1L << 40) - storage.usableSpace(LogScript.DIR);
+      storage.capacity(before + (40 << 10));
+      long count = log.count();
+      assertThatThrownBy(
+              () -> {
+                while (true) {
+                  log.append(Batches.source(log.count(), LogScript.MOST));
+                  long used = storage.usableSpace(LogScript.DIR);
+                  assertThat(log.statistics().diskBytes()).isEqualTo(before + (40 << 10) - used);
+                }
+              })
+          .isInstanceOf(FullException.class);
+      assertThat(storage.usableSpace(LogScript.DIR)).isLessThan(2 * LogScript.MOST);
+      assertThat(log.count()).isGreaterThan(count);
+      Batches.checkAll(log, LogScript.MOST);
+    }
+  }
+
   // ---- a real one
 
   @TempDir Path home;
