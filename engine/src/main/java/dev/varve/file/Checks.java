@@ -137,6 +137,19 @@ final class Checks {
     }
   }
 
+  static void lockPositions(Path path, long position, int count) {
+    lockPosition(path, position);
+    if (count < 1 || position > Long.MAX_VALUE - count) {
+      throw new IllegalArgumentException(
+          "number of bytes from "
+              + position
+              + " in lock file "
+              + Failures.quote(path)
+              + " is impossible: "
+              + count);
+    }
+  }
+
   static IllegalArgumentException lockFile(Path path) {
     return new IllegalArgumentException(
         "file "

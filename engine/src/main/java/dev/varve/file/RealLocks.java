@@ -72,13 +72,83 @@ final class RealLocks {
           // Deleted or replaced since it was created: once more.
         }
       }
-      throw new FileSystemException(
-          path.toString(), null, "the lock file is deleted or replaced again and again");
+      throw restless(path);
     } catch (IOException e) {
       throw RealStorage.failure("lock", path, e);
     } catch (ReadOnlyFileSystemException e) {
       throw Failures.readOnly("lock", path, e);
     }
+  }
+
+  static boolean isLocked(Path path, long position, int count) {
+    Checks.lockPositions(path, position, count);
+    try {
+      for (int i = 0; i < ATTEMPTS; i++) {
+        try {
+          return look(path, position, count);
+        } catch (NoSuchFileException e) {
+          if (!Files.exists(path)) {
+            return false;
+          }
+        }
+      }
+      throw restless(path);
+    } catch (IOException e) {
+      throw RealStorage.failure("look at the locks of", path, e);
+    } catch (ReadOnlyFileSystemException e) {
+      throw Failures.readOnly("look at the locks of", path, e);
+    }
+  }
+
+  private static FileSystemException restless(Path path) {
+    return new FileSystemException(
+        path.toString(), null, "the lock file is deleted or replaced again and again");
+  }
+
+  /**
+   * Looks once.
+   *
+   * @throws NoSuchFileException if the path names another file or none by now
+   */
+  private static boolean look(Path path, long position, int count) throws IOException {
+    synchronized (REGISTRY) {
+      String key = Identity.of(path);
+      Map<Object, Object> file = openFile(path, key);
+      boolean locked = false;
+      try {
+        for (long at = position; at < position + count; at++) {
+          locked |= file.containsKey(at);
+        }
+        locked = locked || isLockedElsewhere(file, position, count);
+      } finally {
+        closeIfUnused(key, file);
+      }
+      if (!Identity.is(path, key)) {
+        throw new NoSuchFileException(path.toString());
+      }
+      return locked;
+    }
+  }
+
+  private static boolean isLockedElsewhere(Map<Object, Object> file, long position, int count)
+      throws IOException {
+    try (FileLock lock = channel(file).tryLock(position, count, false)) {
+      return lock == null;
+    } catch (OverlappingFileLockException e) {
+      file.put(FOREIGN, true); // as below
+      return true;
+    }
+  }
+
+  /** What is registered of a file, which is opened if it was not. */
+  private static Map<Object, Object> openFile(Path path, String key) throws IOException {
+    Map<Object, Object> file = REGISTRY.get(key);
+    if (file == null) {
+      file = new HashMap<>();
+      file.put(CHANNEL, open(path, key));
+      REGISTRY.put(key, file);
+    }
+    return file;
   }
 
   private static void createIfMissing(Path path) throws IOException {
@@ -101,12 +171,7 @@ final class RealLocks {
       throws IOException {
     synchronized (REGISTRY) {
       String key = Identity.of(path);
-      Map<Object, Object> file = REGISTRY.get(key);
-      if (file == null) {
-        file = new HashMap<>();
-        file.put(CHANNEL, open(path, key));
-        REGISTRY.put(key, file);
-      }
+      Map<Object, Object> file = openFile(path, key);
       boolean held = false;
       try {
         held = acquire(file, position, mode);

@@ -208,6 +208,11 @@ final class RealStorage implements Storage {
   }
 
   @Override
+  public boolean isLocked(Path lockFile, long position, int count) {
+    return RealLocks.isLocked(lockFile, position, count);
+  }
+
+  @Override
   public long nanoTime() {
     return System.nanoTime();
   }

@@ -2,6 +2,7 @@
 package dev.varve.file;
 
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** A lock in a simulated machine. */
 final class SimulatedLock implements ProcessLock {
@@ -32,6 +33,11 @@ final class SimulatedLock implements ProcessLock {
     return file == otherFile
         && position == otherPosition
         && (mode == LockMode.EXCLUSIVE || otherMode == LockMode.EXCLUSIVE);
+  }
+
+  /** Tells whether this lock is on one of some bytes of a file. */
+  boolean isAt(@Nullable Node other, long from, int count) {
+    return file == other && position >= from && position - from < count;
   }
 
   @Override

@@ -84,7 +84,7 @@ public final class SimulatedStorage implements Storage {
     SYNC_DIRECTORY,
     /** {@link Storage#usableSpace}. */
     USABLE_SPACE,
-    /** {@link Storage#tryLock}. */
+    /** {@link Storage#tryLock} and {@link Storage#isLocked}. */
     LOCK,
     /** {@link StorageFile#size}. */
     SIZE,
@@ -635,6 +635,19 @@ public final class SimulatedStorage implements Storage {
           machine.locks.add(lock);
           return Optional.of(lock);
         });
+  }
+
+  @Override
+  public boolean isLocked(Path lockFile, long position, int count) {
+    Checks.lockPositions(lockFile, position, count);
+    return call(
+        Operation.LOCK,
+        "look at the locks of",
+        lockFile,
+        false,
+        () ->
+            machine.locks.stream()
+                .anyMatch(lock -> lock.isAt(machine.find(lockFile), position, count)));
   }
 
   @Override

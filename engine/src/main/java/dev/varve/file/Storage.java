@@ -159,6 +159,18 @@ public interface Storage {
   Optional<ProcessLock> tryLock(Path lockFile, long position, LockMode mode);
 
   /**
+   * Tells whether anybody holds a lock on any of some bytes of a lock file: another process, or any
+   * handle of this one. Looks at all of them at once, and holds those that nobody holds while it
+   * looks, so that who tries to lock one meanwhile may be refused. Never waits.
+   *
+   * @param lockFile the lock file; where it is missing nobody holds a lock
+   * @param position the first byte, not negative
+   * @param count how many bytes, 1 or more
+   * @return whether one of them is locked
+   */
+  boolean isLocked(Path lockFile, long position, int count);
+
+  /**
    * Returns the time of a clock that only moves forward, for measuring durations.
    *
    * @return nanoseconds since some moment

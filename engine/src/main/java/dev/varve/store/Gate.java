@@ -75,13 +75,6 @@ record Gate(Storage storage, Path lockFile) {
    * at all slots and at nothing but locks, since {@code NAME-shm} may be missing or worthless.
    */
   boolean isAnyoneIn() {
-    for (int slot = 0; slot < SharedState.SLOTS; slot++) {
-      Optional<ProcessLock> lock = storage.tryLock(lockFile, position(slot), LockMode.EXCLUSIVE);
-      if (lock.isEmpty()) {
-        return true;
-      }
-      lock.get().close();
-    }
-    return false;
+    return storage.isLocked(lockFile, position(0), SharedState.SLOTS);
   }
 }

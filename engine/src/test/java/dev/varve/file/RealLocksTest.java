@@ -54,6 +54,29 @@ class RealLocksTest {
   }
 
   @Test
+  void aLookAtManyBytesSeesEveryHolder() throws Exception {
+    Storage storage = Storage.real();
+    Path lockFile = dir.resolve("lock");
+    assertThat(storage.isLocked(lockFile, 0, 100)).as("no file").isFalse();
+    assertThat(lockFile).doesNotExist();
+    try (ChildProcess child = ChildProcess.start(LockingProcess.class, dir)) {
+      assertThat(child.ask("lock 7 SHARED")).isEqualTo("held");
+      assertThat(storage.isLocked(lockFile, 0, 8)).isTrue();
+      assertThat(storage.isLocked(lockFile, 7, 1)).isTrue();
+      assertThat(storage.isLocked(lockFile, 0, 7)).isFalse();
+      assertThat(storage.isLocked(lockFile, 8, Integer.MAX_VALUE)).isFalse();
+      try (ProcessLock mine = lock(20, LockMode.SHARED)) {
+        assertThat(storage.isLocked(lockFile, 8, 12)).isFalse();
+        assertThat(storage.isLocked(lockFile, 8, 13)).as("of this process").isTrue();
+        assertThat(storage.isLocked(lockFile, 21, 13)).isFalse();
+        assertThat(child.ask("lock 20 EXCLUSIVE")).as("still held").isEqualTo("refused");
+        assertThat(mine.isValid()).isTrue();
+      }
+      assertThat(child.ask("lock 10 EXCLUSIVE")).as("nothing stays held").isEqualTo("held");
+    }
+  }
+
+  @Test
   void aKilledProcessHoldsNothing() throws Exception {
     try (ChildProcess child = ChildProcess.start(LockingProcess.class, dir)) {
       assertThat(child.ask("lock 0 EXCLUSIVE")).isEqualTo("held");

@@ -90,6 +90,26 @@ abstract class StorageContract {
     return text(target.asSlice(0, file.read(0, target)));
   }
 
+  // Locks.
+
+  @Test
+  void aLookAtManyBytesSeesAnyLock() {
+    Path path = dir.resolve("lock");
+    assertThat(storage.isLocked(path, 0, 10)).isFalse();
+    assertThat(storage.exists(path)).isFalse();
+    ProcessLock lock = lock("lock", 4, LockMode.SHARED).orElseThrow();
+    assertThat(storage.isLocked(path, 0, 4)).isFalse();
+    assertThat(storage.isLocked(path, 0, 5)).isTrue();
+    assertThat(storage.isLocked(path, 4, 1)).isTrue();
+    assertThat(storage.isLocked(path, 5, 10)).isFalse();
+    lock.close();
+    assertThat(storage.isLocked(path, 0, 10)).isFalse();
+    assertThatThrownBy(() -> storage.isLocked(path, -1, 1))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> storage.isLocked(path, 1, 0))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
   // Opening.
 
   @Test

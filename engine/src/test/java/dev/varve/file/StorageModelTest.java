@@ -83,7 +83,7 @@ class StorageModelTest {
     int position = random.nextInt(3) == 0 ? random.nextInt(9000) : random.nextInt(600);
     int length = random.nextInt(4) == 0 ? random.nextInt(9000) : random.nextInt(600);
     MemorySegment bytes = random(random, length);
-    return switch (random.nextInt(20)) {
+    return switch (random.nextInt(21)) {
       case 0 ->
           side -> {
             side.storage.open(side.dir.resolve(name), FileAccess.CREATE_NEW).close();
@@ -194,6 +194,15 @@ class StorageModelTest {
                         lock.close();
                         return lock.isValid();
                       });
+      case 19 ->
+          side -> {
+            Path path = side.dir.resolve(name);
+            boolean before = side.storage.isLocked(path, position, 3);
+            var lock = side.storage.tryLock(path, position + 1L, LockMode.EXCLUSIVE);
+            boolean then = side.storage.isLocked(path, position, 3);
+            lock.ifPresent(ProcessLock::close);
+            return before + " " + then;
+          };
       default -> side -> tree(side.storage, side.dir);
     };
   }

@@ -94,6 +94,11 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
   }
 
   @Override
+  public boolean isLocked(Path lockFile, long position, int count) {
+    return storage.isLocked(lockFile, position, Math.min(count, SLOTS + 1 - (int) position));
+  }
+
+  @Override
   public long nanoTime() {
     return storage.nanoTime();
   }
