@@ -94,33 +94,33 @@ final class Checker {
   /** Checks the free log. Returns whether it can be read. */
   private boolean freeSpace() {
     Meta meta = view.meta;
-    FreeSpace space = new FreeSpace(view.generation.file, handle.path.toString());
+    FreeLogReader reader = new FreeLogReader(view.generation.file, handle.path.toString());
     try {
       view.generation.file.mapLog(meta);
-      space.load(meta);
+      reader.load(meta);
     } catch (CorruptionException e) {
       report.problem(meta.logPage(), "free log", String.valueOf(e.getMessage()));
       return false;
     }
     if (meta.logPage() != 0) {
-      report.freeLogPages = space.logPages();
-      report.claim(meta.logPage(), space.logPages(), "free log");
-      report.freeLogPages += space.sparePages();
-      if (space.sparePages() != 0) {
-        report.claim(space.sparePage(), space.sparePages(), "spare run of the free log");
+      report.freeLogPages = reader.log.pages;
+      report.claim(meta.logPage(), reader.log.pages, "free log");
+      report.freeLogPages += reader.log.sparePages;
+      if (reader.log.sparePages != 0) {
+        report.claim(reader.log.sparePage, reader.log.sparePages, "spare run of the free log");
       }
     }
-    space.forEachFree(
+    reader.sets.forEachFree(
         (page, count, birth, freed) -> {
           report.freePages += count;
           report.claim(page, count, "free pages");
         });
-    space.forEachWaiting(
+    reader.sets.forEachWaiting(
         (page, count, birth, freed) -> {
           report.waitingPages += count;
           report.claim(page, count, "waiting pages");
         });
-    space.forEachStaged(
+    reader.sets.forEachStaged(
         (page, count, birth, freed) -> {
           report.stagedPages += count;
           report.claim(page, count, "staged pages");

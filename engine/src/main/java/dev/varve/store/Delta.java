@@ -40,7 +40,7 @@ final class Delta {
     pages.map(meta.pageCount());
     pages.mapLog(meta);
     this.free = new FreeSpace(pages, name);
-    this.writer = new TreeWriter(pages, new PageVerifier(name, draft.pageShift, 0, 0), free);
+    this.writer = new TreeWriter(pages, new PageVerifier(name, draft.pageShift, 0, 0), free.pages);
   }
 
   /**

@@ -23,7 +23,9 @@ final class LoadedPages {
   private static final int LEAST_WRITE_BYTES = 256 << 10;
 
   private final PageFile file;
-  private final FreeSpace free;
+  private final PageSets sets;
+  private final FileGrowth growth;
+  private final TxnPages pages;
   private final int pageShift;
 
   /** What is to be written from {@link #start} on. */
@@ -51,7 +53,9 @@ final class LoadedPages {
 
   LoadedPages(PageFile file, FreeSpace free) {
     this.file = file;
-    this.free = free;
+    this.sets = free.sets;
+    this.growth = free.growth;
+    this.pages = free.pages;
     this.pageShift = file.pageShift();
   }
 
@@ -75,7 +79,7 @@ final class LoadedPages {
    * be written before others are taken.
    *
    * @return the first page
-   * @throws FullException as {@link FreeSpace#take}
+   * @throws FullException as {@link TxnPages#take(long)}
    */
   long take(long count) {
     taken += count;
@@ -85,11 +89,11 @@ final class LoadedPages {
 
   private long takeFree(long count) {
     if (count > 1) {
-      return free.takeFree(count);
+      return pages.takeFree(count);
     }
     if (left == 0) {
-      next = free.takeUpTo(PIECE_BYTES >> pageShift);
-      left = free.takenPages();
+      next = pages.takeUpTo(PIECE_BYTES >> pageShift);
+      left = pages.takenPages();
       if (left == 0) {
         return -1;
       }
@@ -103,7 +107,7 @@ final class LoadedPages {
       flush();
       giveBack();
       isAppending = true;
-      before = free.pageCount();
+      before = sets.pageCount;
       appended = before;
       end = appended;
     }
@@ -116,7 +120,7 @@ final class LoadedPages {
       appended = multiple;
       end = multiple;
     }
-    free.checkNumber(end, count);
+    growth.checkNumber(end, count);
     long page = end;
     end += count;
     return page;
@@ -125,13 +129,13 @@ final class LoadedPages {
   /** Has the free space know of what was written behind the page count. */
   private void takeAppended() {
     if (end > appended) {
-      free.takeAppended(appended, end - appended);
+      pages.takeWritten(appended, end - appended);
     }
   }
 
   private void giveBack() {
     if (left > 0) {
-      free.giveBack(next, left);
+      pages.giveBack(next, left);
       left = 0;
     }
   }
@@ -174,7 +178,7 @@ final class LoadedPages {
     if (isAppending || used >= LEAST_WRITE_BYTES) {
       file.write(page, within, buffer.asSlice(0, used));
     } else {
-      PageMap map = file.map(free.pageCount());
+      PageMap map = file.map(sets.pageCount);
       MemorySegment.copy(buffer, 0, map.segment(page), map.offset(page) + within, used);
     }
     used = 0;
@@ -186,7 +190,7 @@ final class LoadedPages {
     giveBack();
     if (isAppending) {
       takeAppended();
-      free.completeGrowth(before);
+      growth.complete(before);
     }
   }
 }

@@ -306,7 +306,7 @@ final class Opening {
     try {
       pages.map(last.pageCount());
       pages.mapLog(last);
-      new FreeSpace(pages, path.toString()).load(last);
+      new FreeLogReader(pages, path.toString()).load(last);
       return true;
     } catch (CorruptionException e) {
       return false;

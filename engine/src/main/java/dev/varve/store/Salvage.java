@@ -177,15 +177,16 @@ final class Salvage {
     try {
       pages.map(meta.pageCount());
       pages.mapLog(meta);
-      FreeSpace space = new FreeSpace(pages, file.file.path().toString());
-      space.load(meta);
-      space.forEachFree((page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
-      space.forEachWaiting(
+      FreeLogReader reader = new FreeLogReader(pages, file.file.path().toString());
+      reader.load(meta);
+      reader.sets.forEachFree(
           (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
-      space.forEachStaged(
+      reader.sets.forEachWaiting(
+          (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
+      reader.sets.forEachStaged(
           (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
       if (meta.logPage() != 0) {
-        free.set((int) meta.logPage(), (int) (meta.logPage() + space.logPages()));
+        free.set((int) meta.logPage(), (int) (meta.logPage() + reader.log.pages));
       }
       return true;
     } catch (VarveException | InternalError e) {

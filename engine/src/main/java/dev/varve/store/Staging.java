@@ -11,7 +11,7 @@ import java.util.List;
  * has let go of. For any number of threads; {@link #begin}, {@link #isOver} and {@link #committed}
  * for who has the writer's turn.
  */
-final class Staging implements FreeSpace.StageTest {
+final class Staging implements TxnStages.Test {
   private final Handle handle;
 
   // Guarded by this.

@@ -37,9 +37,9 @@ final class Survey {
     Meta meta = view.meta;
     PageFile file = view.generation.file;
     file.mapLog(meta);
-    FreeSpace space = new FreeSpace(file, handle.path.toString());
-    space.load(meta);
-    long freeLogPages = space.logPages() + space.sparePages();
+    FreeLogReader reader = new FreeLogReader(file, handle.path.toString());
+    reader.load(meta);
+    long freeLogPages = reader.log.pages + reader.log.sparePages;
     countEntries();
     Counters counters = handle.counters;
     return new StoreStatistics(
@@ -52,9 +52,9 @@ final class Survey {
         handle.shared.durable(),
         handle.shared.steady(),
         meta.pageCount(),
-        meta.pageCount() - space.freePages() - space.waitingPages() - freeLogPages,
-        space.freePages(),
-        space.waitingPages(),
+        meta.pageCount() - reader.sets.free.count() - reader.sets.waiting.pages() - freeLogPages,
+        reader.sets.free.count(),
+        reader.sets.waiting.pages(),
         freeLogPages,
         meta.tables(),
         entries,

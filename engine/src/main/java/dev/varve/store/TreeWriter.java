@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TreeWriter extends Tree {
   private final PageFile file;
-  private final FreeSpace free;
+  private final TxnPages txnPages;
   private final int maxEntry;
 
   /** A longer key is in a run, but for so many first bytes of it. */
@@ -54,10 +54,10 @@ final class TreeWriter extends Tree {
 
   private long valueOffset;
 
-  TreeWriter(PageFile file, PageVerifier verifier, FreeSpace free) {
+  TreeWriter(PageFile file, PageVerifier verifier, TxnPages txnPages) {
     super(file.map(), verifier);
     this.file = file;
-    this.free = free;
+    this.txnPages = txnPages;
     this.maxEntry = (pageSize - Node.HEADER) / 2;
     this.maxKeyInNode = pageSize / 8;
     this.scratch = Arena.ofAuto().allocate(pageSize, 64);
@@ -112,7 +112,7 @@ final class TreeWriter extends Tree {
   }
 
   private long take(long count) {
-    long page = free.take(count);
+    long page = txnPages.take(count);
     written += count;
     PageMap now = file.map();
     pages = now.isMissing(page, count) ? now.mapping(page, count) : now;
@@ -125,7 +125,7 @@ final class TreeWriter extends Tree {
 
   private void free(long page, long count, long birth, boolean atOnce) {
     try {
-      free.free(page, count, birth, atOnce);
+      txnPages.free(page, count, birth, atOnce);
       written -= atOnce ? count : 0;
     } catch (IllegalStateException e) {
       throw verifier.corrupt(page, "page", "a page that is in use", "one that is free");

@@ -76,7 +76,7 @@ final class WriteView extends View {
   }
 
   private WriteView(Handle handle, Generation generation, FreeSpace free) {
-    super(handle, generation, new TreeWriter(generation.file, generation.verifier, free));
+    super(handle, generation, new TreeWriter(generation.file, generation.verifier, free.pages));
     this.writer = (TreeWriter) tree;
     this.loader = new TreeLoader(writer, new LoadedPages(generation.file, free));
     this.free = free;
@@ -86,7 +86,7 @@ final class WriteView extends View {
   private void use(Generation now) {
     generation = now;
     free = new FreeSpace(now.file, handle.path.toString());
-    writer = new TreeWriter(now.file, now.verifier, free);
+    writer = new TreeWriter(now.file, now.verifier, free.pages);
     loader = new TreeLoader(writer, new LoadedPages(now.file, free));
     tree = writer;
   }
@@ -119,7 +119,7 @@ final class WriteView extends View {
     meta.unreplayed(0);
     free.begin(txn, needed, collect());
     handle.staging.begin();
-    hasFreedStaged = free.freeStaged(handle.staging);
+    hasFreedStaged = free.stages.freeOver(handle.staging);
     known = last;
     meta.txn(txn);
     catalog.clear();
@@ -136,7 +136,7 @@ final class WriteView extends View {
 
   /** Frees what dead handles hold back, if much is held back; looks ten times a second at most. */
   private void lookForTheDead() {
-    if (free.waitingPages() > MANY_WAITING || free.isStagedByOthers(handle.slots.owner())) {
+    if (free.sets.waiting.pages() > MANY_WAITING || free.stages.hasOthers(handle.slots.owner())) {
       long now = handle.storage.nanoTime();
       if (now - lastLook > LOOK_NANOS) {
         lastLook = now;
@@ -228,7 +228,7 @@ final class WriteView extends View {
 
   /** Whether the transaction that was committed last shall be synced, since the disk is full. */
   boolean usedReserve() {
-    return free.usedReserve();
+    return free.pages.usedReserve();
   }
 
   /** Undoes everything. */
@@ -265,7 +265,7 @@ final class WriteView extends View {
     savepoints.add(
         new Savepoint(
             current(),
-            free.mark(),
+            free.undo.mark(),
             operations.mark(),
             writer.written(),
             entriesChanged,
@@ -296,7 +296,7 @@ final class WriteView extends View {
   void rollback() {
     parkCursors();
     Savepoint savepoint = pop();
-    free.rollback(savepoint.mark);
+    free.undo.rollback(savepoint.mark);
     operations.rollback(savepoint.operations);
     writer.written(savepoint.written);
     entriesChanged = savepoint.entriesChanged;
@@ -354,7 +354,7 @@ final class WriteView extends View {
   // Changes.
 
   private void beginChange() {
-    free.keepReserve();
+    free.pages.keepReserve();
     beginFreeing();
   }
 
@@ -452,7 +452,7 @@ final class WriteView extends View {
   /** Makes the file a step longer, if there is no run for a stage. Returns whether there is. */
   boolean growTowards(long count, long step) {
     beginChange();
-    boolean isThere = free.growTowards(count, step);
+    boolean isThere = free.growth.growTowards(count, step);
     endChange();
     return isThere;
   }
@@ -460,8 +460,8 @@ final class WriteView extends View {
   /** Takes a run for a stage. */
   StagedRun stage(long count) {
     beginChange();
-    long page = free.take(count);
-    free.stage(page, count, handle.slots.owner());
+    long page = free.pages.take(count);
+    free.stages.stage(page, count, handle.slots.owner());
     endChange();
     return new StagedRun(page, count, meta.txn());
   }
@@ -469,17 +469,17 @@ final class WriteView extends View {
   /** Takes more pages behind a staged run. Returns the longer run, or null if they are not free. */
   @Nullable StagedRun extend(StagedRun run, long more) {
     beginChange();
-    boolean longer = free.takeBehind(run.page(), run.count(), more);
+    boolean longer = free.pages.takeBehind(run.page(), run.count(), more);
     if (longer) {
       unstage(run);
-      free.stage(run.page(), run.count() + more, handle.slots.owner());
+      free.stages.stage(run.page(), run.count() + more, handle.slots.owner());
     }
     endChange();
     return longer ? new StagedRun(run.page(), run.count() + more, meta.txn()) : null;
   }
 
   private void unstage(StagedRun run) {
-    if (!free.unstage(run.page(), run.count(), handle.slots.owner(), run.txn())) {
+    if (!free.stages.unstage(run.page(), run.count(), handle.slots.owner(), run.txn())) {
       throw handle.slots.lost();
     }
   }

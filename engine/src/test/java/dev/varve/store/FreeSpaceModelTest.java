@@ -167,7 +167,7 @@ class FreeSpaceModelTest {
     List<Span> now = new ArrayList<>(spans);
     if (random.nextInt(4) == 0) { // owner 1 is dead, or closed
       boolean any = now.removeIf(span -> isOver(handle, span));
-      assertThat(handle.space.freeStaged((page, owner, by) -> owner == 1)).isEqualTo(any);
+      assertThat(handle.space.stages.freeOver((page, owner, by) -> owner == 1)).isEqualTo(any);
       check(handle.space, handle.free, handle.waiting);
     }
     List<Span> freed = new ArrayList<>();
@@ -182,7 +182,7 @@ class FreeSpaceModelTest {
         long count = runLength();
         long page;
         try {
-          page = handle.space.take(count);
+          page = handle.space.pages.take(count);
         } catch (FullException e) {
           continue;
         }
@@ -196,13 +196,15 @@ class FreeSpaceModelTest {
           boolean mayStage = span.birth == txn && span.savepoint >= 0 && !span.isStaged();
           if (mayStage && random.nextInt(2) == 0) {
             long owner = 1 + random.nextInt(2);
-            handle.space.stage(span.page, span.count, owner);
+            handle.space.stages.stage(span.page, span.count, owner);
             now.add(new Span(span.page, span.count, txn, 0, owner, txn));
             continue;
           }
           if (span.isStaged()) {
-            assertThat(handle.space.unstage(span.page, span.count, span.owner, txn + 1)).isFalse();
-            assertThat(handle.space.unstage(span.page, span.count, span.owner, span.stagedBy))
+            assertThat(handle.space.stages.unstage(span.page, span.count, span.owner, txn + 1))
+                .isFalse();
+            assertThat(
+                    handle.space.stages.unstage(span.page, span.count, span.owner, span.stagedBy))
                 .isTrue();
             span = new Span(span.page, span.count, txn, -1);
             if (random.nextBoolean()) { // attached
@@ -211,7 +213,7 @@ class FreeSpaceModelTest {
             }
           }
           boolean atOnce = span.birth == txn && span.savepoint == savepoint;
-          handle.space.free(span.page, span.count, span.birth, atOnce);
+          handle.space.pages.free(span.page, span.count, span.birth, atOnce);
           if (atOnce) {
             handle.free.set((int) span.page, (int) (span.page + span.count));
           } else {
@@ -221,12 +223,12 @@ class FreeSpaceModelTest {
       } else if (choice < 19) {
         savepoint++;
         savepoints.add(
-            new Savepoint(handle.space.mark(), new ArrayList<>(now), new ArrayList<>(freed)));
+            new Savepoint(handle.space.undo.mark(), new ArrayList<>(now), new ArrayList<>(freed)));
       } else if (!savepoints.isEmpty()) {
         int index = random.nextInt(savepoints.size());
         Savepoint to = savepoints.get(index);
         savepoints.subList(index + 1, savepoints.size()).clear();
-        handle.space.rollback(to.mark);
+        handle.space.undo.rollback(to.mark);
         savepoint++;
         now = new ArrayList<>(to.spans);
         freed = new ArrayList<>(to.freed);
@@ -265,7 +267,7 @@ class FreeSpaceModelTest {
 
   /** What became free with a longer file. */
   private void grow(Handle handle) {
-    long count = handle.space.pageCount();
+    long count = handle.space.sets.pageCount;
     if (count > handle.pageCount) {
       handle.free.set((int) handle.pageCount, (int) count);
       handle.pageCount = count;
@@ -362,7 +364,7 @@ class FreeSpaceModelTest {
                 .filter(Span::isStaged)
                 .map(s -> s.page + " " + s.count + " " + s.owner)
                 .toList());
-    assertThat(handle.space.stagedPages()).isEqualTo(staged.cardinality());
+    assertThat(handle.space.sets.staged.pages()).isEqualTo(staged.cardinality());
     stages += decoded.staged.size();
     inUse.set((int) meta.logPage(), (int) (meta.logPage() + logRun));
     reached.put(meta.txn(), inUse);
@@ -373,9 +375,9 @@ class FreeSpaceModelTest {
     Span decodedSpare = new Span(decoded.sparePage, decoded.sparePages, decoded.spareBirth, 0);
     assertThat(decodedSpare).isEqualTo(spare);
     assertThat(decoded.spareFreed).isEqualTo(spareFreed);
-    assertThat(handle.space.sparePage()).isEqualTo(spare.page);
-    assertThat(handle.space.sparePages()).isEqualTo(spare.count);
-    assertThat(handle.space.pageCount()).isEqualTo(meta.pageCount());
+    assertThat(handle.space.reader.log.sparePage).isEqualTo(spare.page);
+    assertThat(handle.space.reader.log.sparePages).isEqualTo(spare.count);
+    assertThat(handle.space.sets.pageCount).isEqualTo(meta.pageCount());
     check(handle.space, free, waiting);
     BitSet all = (BitSet) free.clone();
     all.or(inUse);
@@ -400,18 +402,18 @@ class FreeSpaceModelTest {
 
   private static void check(FreeSpace space, BitSet free, TreeMap<Integer, Wait> waiting) {
     BitSet isFree = new BitSet();
-    space.forEachFree((page, count, b, f) -> isFree.set((int) page, (int) (page + count)));
+    space.sets.forEachFree((page, count, b, f) -> isFree.set((int) page, (int) (page + count)));
     assertEqual(isFree, free);
-    assertThat(space.freePages()).isEqualTo(free.cardinality());
+    assertThat(space.sets.free.count()).isEqualTo(free.cardinality());
     TreeMap<Integer, Wait> waits = new TreeMap<>();
-    space.forEachWaiting(
+    space.sets.forEachWaiting(
         (page, count, birth, freed) -> {
           for (int p = (int) page; p < page + count; p++) {
             assertThat(waits.put(p, new Wait(birth, freed))).isNull();
           }
         });
     assertThat(waits.equals(waiting)).isTrue();
-    assertThat(space.waitingPages()).isEqualTo(waiting.size());
+    assertThat(space.sets.waiting.pages()).isEqualTo(waiting.size());
   }
 
   private static void assertEqual(BitSet actual, BitSet expected) {

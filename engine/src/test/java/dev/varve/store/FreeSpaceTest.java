@@ -49,13 +49,13 @@ class FreeSpaceTest {
 
   private static TreeMap<Long, Long> free(FreeSpace space) {
     TreeMap<Long, Long> extents = new TreeMap<>();
-    space.forEachFree((page, count, b, f) -> extents.put(page, count));
+    space.sets.forEachFree((page, count, b, f) -> extents.put(page, count));
     return extents;
   }
 
   private static TreeMap<Long, List<Long>> waiting(FreeSpace space) {
     TreeMap<Long, List<Long>> extents = new TreeMap<>();
-    space.forEachWaiting(
+    space.sets.forEachWaiting(
         (page, count, birth, freed) -> extents.put(page, List.of(count, birth, freed)));
     return extents;
   }
@@ -70,18 +70,18 @@ class FreeSpaceTest {
   @Test
   void aFreedPageWaitsForTheStatesThatReachIt() {
     begin(1);
-    long page = space.take(1);
+    long page = space.pages.take(1);
     assertThat(page).isEqualTo(3);
     commit();
     begin(2);
-    space.free(page, 1, 2, false);
+    space.pages.free(page, 1, 2, false);
     commit();
     begin(2);
     assertThat(waiting(space)).containsEntry(3L, List.of(1L, 2L, 3L));
-    assertThat(space.take(1)).isNotEqualTo(page);
+    assertThat(space.pages.take(1)).isNotEqualTo(page);
     commit();
     begin(1, 3);
-    assertThat(space.take(1)).isEqualTo(page);
+    assertThat(space.pages.take(1)).isEqualTo(page);
     commit();
     assertReadTheSame();
   }
@@ -89,13 +89,13 @@ class FreeSpaceTest {
   @Test
   void aPageOfTheTxnIsFreeAtOnceOrWithTheCommit() {
     long txn = begin(1);
-    long a = space.take(1);
-    space.free(a, 1, txn, true);
-    assertThat(space.take(1)).isEqualTo(a);
-    space.free(a, 1, txn, false);
-    assertThat(space.take(1)).isNotEqualTo(a);
+    long a = space.pages.take(1);
+    space.pages.free(a, 1, txn, true);
+    assertThat(space.pages.take(1)).isEqualTo(a);
+    space.pages.free(a, 1, txn, false);
+    assertThat(space.pages.take(1)).isNotEqualTo(a);
     commit();
-    assertThat(space.waitingPages()).isZero();
+    assertThat(space.sets.waiting.pages()).isZero();
     assertThat(free(space)).containsKey(a);
     assertReadTheSame();
   }
@@ -103,21 +103,21 @@ class FreeSpaceTest {
   @Test
   void aRollbackUndoesTakesAndFrees() {
     long txn = begin(1);
-    long a = space.take(1);
-    int mark = space.mark();
+    long a = space.pages.take(1);
+    int mark = space.undo.mark();
     TreeMap<Long, Long> before = free(space);
-    space.free(a, 1, txn, false);
-    long b = space.take(2);
-    space.free(b, 2, txn, true);
-    space.take(1);
-    space.rollback(mark);
+    space.pages.free(a, 1, txn, false);
+    long b = space.pages.take(2);
+    space.pages.free(b, 2, txn, true);
+    space.pages.take(1);
+    space.undo.rollback(mark);
     assertThat(free(space)).isEqualTo(before);
-    assertThat(space.mark()).isEqualTo(mark);
-    space.take(100);
-    long grown = space.pageCount();
-    space.rollback(mark);
-    assertThat(space.mark()).isGreaterThan(mark);
-    assertThat(space.pageCount()).isEqualTo(grown);
+    assertThat(space.undo.mark()).isEqualTo(mark);
+    space.pages.take(100);
+    long grown = space.sets.pageCount;
+    space.undo.rollback(mark);
+    assertThat(space.undo.mark()).isGreaterThan(mark);
+    assertThat(space.sets.pageCount).isEqualTo(grown);
     commit();
     assertThat(meta.pageCount()).isEqualTo(grown);
     assertReadTheSame();
@@ -126,15 +126,15 @@ class FreeSpaceTest {
   @Test
   void whatAnAbortedTxnGrewIsSaidByTheNext() {
     begin(1);
-    space.take(1);
+    space.pages.take(1);
     commit();
     begin(2);
-    space.take(1000);
-    long grown = space.pageCount();
+    space.pages.take(1000);
+    long grown = space.sets.pageCount;
     space.abort();
-    assertThat(space.pageCount()).isEqualTo(grown);
+    assertThat(space.sets.pageCount).isEqualTo(grown);
     begin(2);
-    space.take(1);
+    space.pages.take(1);
     commit();
     assertThat(meta.pageCount()).isEqualTo(grown);
     assertReadTheSame();
@@ -143,32 +143,32 @@ class FreeSpaceTest {
   @Test
   void whatAnAbortedTxnGrewIsForgottenIfAnotherHandleCommits() {
     begin(1);
-    space.take(1);
+    space.pages.take(1);
     commit();
     begin(2);
-    space.take(1000);
-    long grown = space.pageCount();
+    space.pages.take(1000);
+    long grown = space.sets.pageCount;
     space.abort();
     FreeSpace mine = space;
     space = new FreeSpace(pages, "file", 64 << 10, 0);
     begin(2);
-    space.take(1);
+    space.pages.take(1);
     commit();
     assertThat(meta.pageCount()).isLessThan(grown);
     mine.load(meta);
     assertThat(free(mine)).isEqualTo(free(space));
-    assertThat(mine.pageCount()).isEqualTo(meta.pageCount());
+    assertThat(mine.sets.pageCount).isEqualTo(meta.pageCount());
   }
 
   @Test
   void aCommitThatIsNotPublishedIsUndone() {
     begin(1);
-    long a = space.take(1);
+    long a = space.pages.take(1);
     commit();
     TreeMap<Long, Long> before = free(space);
     begin(2);
-    space.take(1);
-    space.free(a, 1, 2, false);
+    space.pages.take(1);
+    space.pages.free(a, 1, 2, false);
     Meta lost = new Meta();
     lost.copyFrom(meta);
     lost.txn(3);
@@ -176,7 +176,7 @@ class FreeSpaceTest {
     space.abort();
     assertThat(free(space)).isEqualTo(before);
     begin(2);
-    assertThat(space.waitingPages()).isZero();
+    assertThat(space.sets.waiting.pages()).isZero();
     commit();
     assertReadTheSame();
   }
@@ -185,40 +185,41 @@ class FreeSpaceTest {
   void aFullDiskTakesNothing() {
     begin(1);
     pages.isFull = true;
-    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
-    assertThat(space.freePages()).isZero();
-    assertThat(space.pageCount()).isEqualTo(3);
+    assertThatThrownBy(() -> space.pages.take(1)).isInstanceOf(FullException.class);
+    assertThat(space.sets.free.count()).isZero();
+    assertThat(space.sets.pageCount).isEqualTo(3);
     pages.isFull = false;
-    assertThat(space.take(1)).isEqualTo(3);
-    assertThatThrownBy(() -> space.take(FreeSpace.MAX_PAGES)).isInstanceOf(FullException.class);
-    assertThatThrownBy(() -> space.take(Long.MAX_VALUE)).isInstanceOf(FullException.class);
+    assertThat(space.pages.take(1)).isEqualTo(3);
+    assertThatThrownBy(() -> space.pages.take(FreeSpace.MAX_PAGES))
+        .isInstanceOf(FullException.class);
+    assertThatThrownBy(() -> space.pages.take(Long.MAX_VALUE)).isInstanceOf(FullException.class);
   }
 
   @Test
   void theLastPagesOfADiskAreTaken() {
     begin(1);
     pages.room = 5;
-    assertThat(space.take(1)).isEqualTo(3);
-    assertThat(space.take(1)).isEqualTo(4);
-    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
-    assertThat(space.pageCount()).isEqualTo(5);
+    assertThat(space.pages.take(1)).isEqualTo(3);
+    assertThat(space.pages.take(1)).isEqualTo(4);
+    assertThatThrownBy(() -> space.pages.take(1)).isInstanceOf(FullException.class);
+    assertThat(space.sets.pageCount).isEqualTo(5);
   }
 
   @Test
   void theFileGrowsInSteps() {
     begin(1);
-    space.take(1);
-    assertThat(space.pageCount()).isEqualTo(3 + 16);
-    space.take(3000);
-    assertThat(space.pageCount()).isEqualTo(3 + 1 + 3000);
-    space.take(700);
-    assertThat(space.pageCount()).isEqualTo(3004 + 700);
-    space.take(1);
-    assertThat(space.pageCount()).as("1/8, or to 16 MiB").isEqualTo(4096);
-    space.take(400);
-    assertThat(space.pageCount()).isEqualTo(2 * 4096);
-    assertThat(space.take(4097)).as("a large one begins with 16 MiB").isEqualTo(2 * 4096);
-    assertThat(space.pageCount()).isEqualTo(4 * 4096);
+    space.pages.take(1);
+    assertThat(space.sets.pageCount).isEqualTo(3 + 16);
+    space.pages.take(3000);
+    assertThat(space.sets.pageCount).isEqualTo(3 + 1 + 3000);
+    space.pages.take(700);
+    assertThat(space.sets.pageCount).isEqualTo(3004 + 700);
+    space.pages.take(1);
+    assertThat(space.sets.pageCount).as("1/8, or to 16 MiB").isEqualTo(4096);
+    space.pages.take(400);
+    assertThat(space.sets.pageCount).isEqualTo(2 * 4096);
+    assertThat(space.pages.take(4097)).as("a large one begins with 16 MiB").isEqualTo(2 * 4096);
+    assertThat(space.sets.pageCount).isEqualTo(4 * 4096);
   }
 
   @Test
@@ -226,7 +227,7 @@ class FreeSpaceTest {
     begin(1);
     List<Long> taken = new ArrayList<>();
     for (int i = 0; i < 10_000; i++) {
-      taken.add(space.take(1));
+      taken.add(space.pages.take(1));
     }
     commit();
     assertThat(meta.logBytes()).isLessThan(200);
@@ -234,7 +235,7 @@ class FreeSpaceTest {
     // A pinned state holds back every other page: as many entries, in a log of its own size.
     begin(2);
     for (int i = 0; i < 10_000; i += 2) {
-      space.free(taken.get(i), 1, 2, false);
+      space.pages.free(taken.get(i), 1, 2, false);
     }
     commit();
     assertThat(meta.logPage()).isNotEqualTo(first);
@@ -244,13 +245,13 @@ class FreeSpaceTest {
     commit();
     assertReadTheSame();
     begin(4);
-    assertThat(space.waitingPages()).isZero();
+    assertThat(space.sets.waiting.pages()).isZero();
     for (int i = 1; i < 10_000; i += 2) {
-      space.free(taken.get(i), 1, 2, false);
+      space.pages.free(taken.get(i), 1, 2, false);
     }
     commit();
     begin(5);
-    assertThat(space.freePages()).isGreaterThan(9_000);
+    assertThat(space.sets.free.count()).isGreaterThan(9_000);
     commit();
     begin(6);
     commit();
@@ -263,29 +264,29 @@ class FreeSpaceTest {
     begin(1);
     List<Long> taken = new ArrayList<>();
     for (int i = 0; i < 10_000; i++) {
-      taken.add(space.take(1));
+      taken.add(space.pages.take(1));
     }
     commit();
     begin(2);
     for (int i = 0; i < 10_000; i += 2) {
-      space.free(taken.get(i), 1, 2, false);
+      space.pages.free(taken.get(i), 1, 2, false);
     }
     commit();
     long log = meta.logPage();
     begin(4);
-    while (space.freePages() > 0) {
-      space.take(1);
+    while (space.sets.free.count() > 0) {
+      space.pages.take(1);
     }
     pages.isFull = true;
     commit();
     long spare = meta.logPage();
     assertThat(spare).as("the spare is too large, but there is no other").isNotEqualTo(log);
-    assertThat(space.sparePage()).isEqualTo(log);
+    assertThat(space.reader.log.sparePage).isEqualTo(log);
     assertReadTheSame();
     // The former log is needed yet by the state of txn 4.
     begin(4);
     for (int i = 1; i < 5_000; i += 2) {
-      space.free(taken.get(i), 1, 2, false);
+      space.pages.free(taken.get(i), 1, 2, false);
     }
     commit();
     assertThat(meta.logPage()).isEqualTo(spare);
@@ -305,26 +306,26 @@ class FreeSpaceTest {
     begin(1);
     List<Long> taken = new ArrayList<>();
     for (int i = 0; i < 3000; i++) {
-      taken.add(space.take(1));
+      taken.add(space.pages.take(1));
     }
     commit();
     begin(2);
-    while (space.freePages() > 0) {
-      space.take(1);
+    while (space.sets.free.count() > 0) {
+      space.pages.take(1);
     }
     for (int i = 0; i < 2800; i += 2) {
-      space.free(taken.get(i), 1, 2, false);
+      space.pages.free(taken.get(i), 1, 2, false);
     }
     commit();
     pages.isFull = true;
     long log = meta.logPage();
-    long spare = space.sparePage();
+    long spare = space.reader.log.sparePage;
     for (int i = 0; i < 3000 && meta.logPage() == log; i++) {
       begin(2, meta.txn());
       commit();
     }
     assertThat(meta.logPage()).isEqualTo(spare);
-    assertThat(space.sparePage()).isEqualTo(log);
+    assertThat(space.reader.log.sparePage).isEqualTo(log);
     assertReadTheSame();
   }
 
@@ -335,7 +336,7 @@ class FreeSpaceTest {
     commit();
     for (int i = 0; i < 20_000; i++) {
       runs.add(meta.logPage());
-      runs.add(space.sparePage());
+      runs.add(space.reader.log.sparePage);
       begin(meta.txn());
       commit();
     }
@@ -348,31 +349,31 @@ class FreeSpaceTest {
   void theReserve() {
     space = new FreeSpace(pages, "file", 64 << 10, 7);
     begin(1);
-    space.keepReserve();
+    space.pages.keepReserve();
     List<Long> taken = new ArrayList<>();
-    taken.add(space.take(1));
+    taken.add(space.pages.take(1));
     commit();
     pages.isFull = true;
     begin(2);
-    space.keepReserve();
-    while (space.freePages() > 7) {
-      taken.add(space.take(1));
+    space.pages.keepReserve();
+    while (space.sets.free.count() > 7) {
+      taken.add(space.pages.take(1));
     }
-    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
-    assertThat(space.usedReserve()).isFalse();
+    assertThatThrownBy(() -> space.pages.take(1)).isInstanceOf(FullException.class);
+    assertThat(space.pages.usedReserve()).isFalse();
     commit();
     begin(3);
     for (int i = 0; i < 7; i++) {
-      space.take(1);
+      space.pages.take(1);
     }
-    assertThat(space.usedReserve()).isTrue();
-    assertThatThrownBy(() -> space.take(1)).isInstanceOf(FullException.class);
+    assertThat(space.pages.usedReserve()).isTrue();
+    assertThatThrownBy(() -> space.pages.take(1)).isInstanceOf(FullException.class);
     space.abort();
     pages.isFull = false;
     begin(3);
-    space.take(1);
-    assertThat(space.usedReserve()).as("the disk has room").isFalse();
-    assertThat(space.freePages()).isGreaterThanOrEqualTo(7);
+    space.pages.take(1);
+    assertThat(space.pages.usedReserve()).as("the disk has room").isFalse();
+    assertThat(space.sets.free.count()).isGreaterThanOrEqualTo(7);
     commit();
     assertReadTheSame();
   }
@@ -381,7 +382,7 @@ class FreeSpaceTest {
   @Test
   void theReserveOfTheLog() {
     begin(1);
-    long a = space.take(1);
+    long a = space.pages.take(1);
     commit();
     pages.isFull = true;
     long log = meta.logPage();
@@ -389,7 +390,7 @@ class FreeSpaceTest {
     for (int i = 0; !full; i++) {
       assertThat(i).isLessThan(20_000);
       begin(3, meta.txn()); // which needs the first log
-      space.keepReserve();
+      space.pages.keepReserve();
       try {
         commit();
       } catch (FullException e) {
@@ -404,12 +405,12 @@ class FreeSpaceTest {
     }
     assertThat(meta.logBytes()).isBetween((64L << 10) * 7 / 8 - 200, (64L << 10) * 7 / 8);
     begin(3, meta.txn());
-    space.free(a, 1, 2, false);
+    space.pages.free(a, 1, 2, false);
     commit();
-    assertThat(space.usedReserve()).isTrue();
+    assertThat(space.pages.usedReserve()).isTrue();
     assertThat(meta.logPage()).isEqualTo(log);
     begin(meta.txn());
-    space.keepReserve();
+    space.pages.keepReserve();
     commit();
     assertThat(meta.logPage()).isNotEqualTo(log);
     assertReadTheSame();
@@ -426,11 +427,11 @@ class FreeSpaceTest {
       long page = meta.logPage();
       long txn = begin(1, meta.txn());
       for (int k = 0; k < 4; k++) {
-        inUse.add(new long[] {space.take(1), txn});
+        inUse.add(new long[] {space.pages.take(1), txn});
       }
       while (inUse.size() > 100) {
         long[] freed = inUse.remove();
-        space.free(freed[0], 1, freed[1], false);
+        space.pages.free(freed[0], 1, freed[1], false);
       }
       commit();
       if (meta.logPage() != page) {
@@ -480,9 +481,9 @@ class FreeSpaceTest {
             int k = at[0];
             at[0] = k == 999 ? 0 : k + 1;
             if (births[k] != 0) {
-              space.free(ring[k], 1, births[k], false);
+              space.pages.free(ring[k], 1, births[k], false);
             }
-            ring[k] = space.take(1);
+            ring[k] = space.pages.take(1);
             births[k] = txn;
           }
           meta.txn(txn);
@@ -630,34 +631,34 @@ class FreeSpaceTest {
     List<Long> taken = new ArrayList<>();
     begin(1);
     for (int i = 0; i < 30; i++) {
-      taken.add(space.take(1));
+      taken.add(space.pages.take(1));
     }
     commit();
     begin(2);
     for (int i = 0; i < 5; i++) {
-      space.free(taken.get(3 * i), 1, 2, false);
+      space.pages.free(taken.get(3 * i), 1, 2, false);
     }
     commit();
     begin(2);
     for (int i = 0; i < 6000; i++) {
-      space.free(space.take(1), 1, 4, true);
+      space.pages.free(space.pages.take(1), 1, 4, true);
     }
-    space.take(40);
+    space.pages.take(40);
     commit();
     begin(2, 4);
-    int mark = space.mark();
-    space.take(70);
-    space.rollback(mark);
-    space.free(taken.get(4), 1, 2, false);
-    space.free(taken.get(8), 1, 2, false);
-    long again = space.take(1);
-    space.free(again, 1, 5, true);
+    int mark = space.undo.mark();
+    space.pages.take(70);
+    space.undo.rollback(mark);
+    space.pages.free(taken.get(4), 1, 2, false);
+    space.pages.free(taken.get(8), 1, 2, false);
+    long again = space.pages.take(1);
+    space.pages.free(again, 1, 5, true);
     commit();
     begin(3, 4);
-    space.take(1);
+    space.pages.take(1);
     commit();
     begin(5);
-    space.take(3);
+    space.pages.take(3);
     commit();
   }
 }

@@ -128,9 +128,9 @@ final class StoreChecks {
     FreeSpace space = new FreeSpace(handle.currentGeneration().file, "test");
     handle.currentGeneration().file.mapLog(meta);
     space.load(meta);
-    space.forEachFree((page, count, birth, freed) -> own(page, count));
-    space.forEachWaiting((page, count, birth, freed) -> own(page, count));
-    space.forEachStaged((page, count, birth, freed) -> own(page, count));
+    space.sets.forEachFree((page, count, birth, freed) -> own(page, count));
+    space.sets.forEachWaiting((page, count, birth, freed) -> own(page, count));
+    space.sets.forEachStaged((page, count, birth, freed) -> own(page, count));
     if (meta.logPage() != 0) {
       long base =
           handle
@@ -141,7 +141,7 @@ final class StoreChecks {
                   LE_LONG_UNALIGNED,
                   handle.currentGeneration().file.offset(meta.logPage()) + FreeLog.CONTENT);
       own(meta.logPage(), base >>> 40 & 0xFFFFF);
-      own(space.sparePage(), space.sparePages());
+      own(space.reader.log.sparePage, space.reader.log.sparePages);
     }
     assertThat(owned.nextClearBit((int) FreeSpace.FIRST_PAGE)).isEqualTo((int) meta.pageCount());
     assertThat(owned.nextSetBit(0)).isIn((int) FreeSpace.FIRST_PAGE, -1);

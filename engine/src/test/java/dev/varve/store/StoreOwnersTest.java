@@ -41,7 +41,7 @@ class StoreOwnersTest {
     handle.currentGeneration().file.map(meta.pageCount());
     handle.currentGeneration().file.mapLog(meta);
     space.load(meta);
-    return space.waitingPages();
+    return space.sets.waiting.pages();
   }
 
   /** A writer finds the dead by itself, if their snapshots hold back much; ten times a second. */

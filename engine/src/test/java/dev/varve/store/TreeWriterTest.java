@@ -71,7 +71,7 @@ class TreeWriterTest {
     long[] needed = {1};
     free.begin(2, needed, 1);
     PageVerifier v = new PageVerifier("x", 12, 0, 0);
-    TreeWriter w = new TreeWriter(file, v, free);
+    TreeWriter w = new TreeWriter(file, v, free.pages);
     TableState t = new TableState();
     TreeMap<byte[], byte[]> model = new TreeMap<>(Arrays::compareUnsigned);
     Key key = new Key();
@@ -148,8 +148,8 @@ class TreeWriterTest {
 
   /** All pages but those of the free log and of its spare. */
   private static void assertAllFree(FreeSpace free, Meta meta) {
-    long used = meta.pageCount() - 3 - free.freePages() - free.waitingPages();
-    assertThat(used).isEqualTo(free.logPages() + free.sparePages());
+    long used = meta.pageCount() - 3 - free.sets.free.count() - free.sets.waiting.pages();
+    assertThat(used).isEqualTo(free.reader.log.pages + free.reader.log.sparePages);
   }
 
   private static void compare(TreeWriter w, TableState t, TreeMap<byte[], byte[]> model, Random r) {
