@@ -7,21 +7,17 @@ import dev.varve.codec.LongValueCodec;
 import dev.varve.codec.ValueCodec;
 import java.lang.foreign.MemorySegment;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** A skip list map with codecs on it: single operations by typed keys and values. */
-final class SkipListTyped<K, V> implements TypedMap<K, V> {
+final class SkipListTyped<K, V> extends TypedMap<K, V> {
 
   private final SkipListMap map;
   private final KeyCodec<K> keys;
   private final ValueCodec<V> values;
   private final @Nullable LongKeyCodec<K> longKeys;
   private final @Nullable LongValueCodec<V> longValues;
-
-  /** One cursor at rest. */
-  private final AtomicReference<@Nullable EntryCursor<K, V>> rest = new AtomicReference<>();
 
   SkipListTyped(SkipListMap map, KeyCodec<K> keys, ValueCodec<V> values) {
     this.map = map;
@@ -207,17 +203,6 @@ final class SkipListTyped<K, V> implements TypedMap<K, V> {
   @Override
   public EntryCursor<K, V> cursor() {
     return new Place();
-  }
-
-  @Override
-  public EntryCursor<K, V> take() {
-    EntryCursor<K, V> cursor = rest.getAndSet(null);
-    return cursor != null ? cursor : cursor();
-  }
-
-  @Override
-  public void give(EntryCursor<K, V> cursor) {
-    rest.setRelease(cursor);
   }
 
   private final class Place implements EntryCursor<K, V> {

@@ -9,12 +9,11 @@ import dev.varve.map.TreeCursor.Seek;
 import dev.varve.map.TreeReader.Want;
 import dev.varve.memory.Layouts;
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** A tree of objects, by codecs. */
-final class TreeTyped<K, V> implements TypedMap<K, V> {
+final class TreeTyped<K, V> extends TypedMap<K, V> {
 
   private final KeyCodec<K> keys;
   private final ValueCodec<V> values;
@@ -22,9 +21,6 @@ final class TreeTyped<K, V> implements TypedMap<K, V> {
   private final @Nullable LongValueCodec<V> longValues;
   private final Tree tree;
   private final TreeScratch.Pool pool = new TreeScratch.Pool();
-
-  /** One cursor at rest. */
-  private final AtomicReference<@Nullable EntryCursor<K, V>> rest = new AtomicReference<>();
 
   TreeTyped(KeyCodec<K> keys, ValueCodec<V> values, Tree tree) {
     this.keys = keys;
@@ -201,17 +197,6 @@ final class TreeTyped<K, V> implements TypedMap<K, V> {
   @Override
   public EntryCursor<K, V> cursor() {
     return new Place();
-  }
-
-  @Override
-  public EntryCursor<K, V> take() {
-    EntryCursor<K, V> cursor = rest.getAndSet(null);
-    return cursor != null ? cursor : cursor();
-  }
-
-  @Override
-  public void give(EntryCursor<K, V> cursor) {
-    rest.setRelease(cursor);
   }
 
   private final class Place implements EntryCursor<K, V> {

@@ -2,44 +2,53 @@
 package dev.varve.map;
 
 import dev.varve.codec.KeyCodec;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiFunction;
 import org.jspecify.annotations.Nullable;
 
 /** An ordered map with codecs on it: what a {@link MapView} shows. Each operation is atomic. */
-interface TypedMap<K, V> {
+abstract class TypedMap<K, V> {
 
-  KeyCodec<K> keys();
+  /** One cursor at rest. */
+  private final AtomicReference<@Nullable EntryCursor<K, V>> rest = new AtomicReference<>();
 
-  long size();
+  abstract KeyCodec<K> keys();
 
-  boolean contains(K key);
+  abstract long size();
 
-  @Nullable V get(K key);
+  abstract boolean contains(K key);
+
+  abstract @Nullable V get(K key);
 
   /** Returns the value before, here and below. */
-  @Nullable V put(K key, V value);
+  abstract @Nullable V put(K key, V value);
 
-  @Nullable V putIfAbsent(K key, V value);
+  abstract @Nullable V putIfAbsent(K key, V value);
 
-  @Nullable V replace(K key, V value);
+  abstract @Nullable V replace(K key, V value);
 
-  boolean replace(K key, V expected, V value);
+  abstract boolean replace(K key, V expected, V value);
 
-  @Nullable V remove(K key);
+  abstract @Nullable V remove(K key);
 
-  boolean remove(K key, V expected);
+  abstract boolean remove(K key, V expected);
 
   /** Makes the value of a key another one, or none, depending on the one it has; returns it. */
-  @Nullable V compute(
+  abstract @Nullable V compute(
       K key, BiFunction<? super K, ? super @Nullable V, ? extends @Nullable V> function);
 
-  void clear();
+  abstract void clear();
 
   /** A cursor to keep. */
-  EntryCursor<K, V> cursor();
+  abstract EntryCursor<K, V> cursor();
 
   /** A cursor for one operation, to be given back. */
-  EntryCursor<K, V> take();
+  final EntryCursor<K, V> take() {
+    EntryCursor<K, V> cursor = rest.getAndSet(null);
+    return cursor != null ? cursor : cursor();
+  }
 
-  void give(EntryCursor<K, V> cursor);
+  final void give(EntryCursor<K, V> cursor) {
+    rest.setRelease(cursor);
+  }
 }
