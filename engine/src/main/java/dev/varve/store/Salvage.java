@@ -17,8 +17,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -33,33 +31,23 @@ import org.jspecify.annotations.Nullable;
  */
 final class Salvage {
   private static final String LOST = "lost+found/";
-  private static final int STEP = 4096;
 
   private final Storage storage;
   private final DamagedFile file;
   private final StoreCheck.Progress progress;
+  private final SalvagedPages pages;
+  private final SalvagedCatalog catalog;
   private final List<StoreCheck.Finding> findings = new ArrayList<>();
   private final List<StoreSalvage.SavedTable> saved = new ArrayList<>();
   private long problems;
   private long damagedPages;
   private long savedEntries;
   private long lostEntries;
-  private long read;
-
-  /** Pages that were met, and those that hold nothing of the last state. */
-  private final BitSet met = new BitSet();
-
-  private final BitSet free = new BitSet();
 
   /** A page for each level that is being walked. */
   private final List<MemorySegment> buffers = new ArrayList<>();
 
   private final Key key = new Key();
-  private final Map<Long, TableState> records = new TreeMap<>();
-  private final Map<Long, String> names = new TreeMap<>();
-
-  /** The births of the leaves that records and names are from, where these were searched for. */
-  private final Map<Object, Long> births = new HashMap<>();
 
   /** Gets the leaves of a walk. */
   private interface LeafVisitor {
@@ -70,6 +58,8 @@ final class Salvage {
     this.storage = storage;
     this.file = new DamagedFile(file);
     this.progress = progress;
+    this.pages = new SalvagedPages(this.file.pageCount, progress);
+    this.catalog = new SalvagedCatalog(this.file, pages);
     if (this.file.pageCount > Integer.MAX_VALUE) {
       throw new UnavailableException(
           file.path() + " has more than 2^31 pages, which cannot be salvaged at once");
@@ -109,9 +99,9 @@ final class Salvage {
     Meta meta = meta();
     // What the older one of two states calls free may be of the newer one.
     boolean whole = meta != null && isNewest() && freePages(meta);
-    whole &= meta != null && catalog(meta);
+    whole &= meta != null && readCatalog(meta);
     if (!whole) {
-      searchCatalog();
+      catalog.search();
     }
     ThreadLocalRandom random = ThreadLocalRandom.current();
     StoreHeader header =
@@ -173,141 +163,29 @@ final class Salvage {
 
   /** Finds which pages are free; returns whether that is known. */
   private boolean freePages(Meta meta) {
-    PageFile pages = new PageFile(file.file, file.pageShift);
+    PageFile mapped = new PageFile(file.file, file.pageShift);
     try {
-      pages.map(meta.pageCount());
-      pages.mapLog(meta);
-      FreeLogReader reader = new FreeLogReader(pages, file.file.path().toString());
+      mapped.map(meta.pageCount());
+      mapped.mapLog(meta);
+      FreeLogReader reader = new FreeLogReader(mapped, file.file.path().toString());
       reader.load(meta);
-      reader.sets.forEachFree(
-          (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
-      reader.sets.forEachWaiting(
-          (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
-      reader.sets.forEachStaged(
-          (page, count, birth, freed) -> free.set((int) page, (int) (page + count)));
-      if (meta.logPage() != 0) {
-        free.set((int) meta.logPage(), (int) (meta.logPage() + reader.log.pages));
-      }
+      pages.free(reader);
       return true;
     } catch (VarveException | InternalError e) {
       damaged(
           meta.logPage(), "free log", "it is not known which pages are free: " + e.getMessage());
-      free.clear();
       return false;
     } finally {
-      pages.unmap();
+      mapped.unmap();
     }
   }
 
   /** Reads the catalog that a meta leads to; returns whether it was whole. */
-  private boolean catalog(Meta meta) {
+  private boolean readCatalog(Meta meta) {
     boolean whole =
-        walk(meta.catalogRoot(), meta.catalogBirth(), "catalog", leaf -> catalogLeaf(leaf, true));
-    for (int i = 0; i < meta.records(); i++) {
-      TableState state = new TableState();
-      state.read(meta.segment, Meta.record(i));
-      records.put(state.id, state);
-    }
+        walk(meta.catalogRoot(), meta.catalogBirth(), "catalog", leaf -> catalog.leaf(leaf, true));
+    catalog.meta(meta);
     return whole;
-  }
-
-  /** Takes over what a leaf of the catalog says; if that is not sure, what is newer than known. */
-  private void catalogLeaf(MemorySegment leaf, boolean isSure) {
-    int count = Node.count(leaf, 0);
-    for (int i = 0; i < count; i++) {
-      long value = Node.value(leaf, 0, Node.slot(leaf, 0, i));
-      if (isRecord(leaf, i)) {
-        TableState state = new TableState();
-        state.read(leaf, value);
-        if (isNewer(state.id, Node.birth(leaf, 0), isSure)) {
-          records.put(state.id, state);
-        }
-      } else if (isName(leaf, i)) {
-        long id = leaf.get(LE_LONG_UNALIGNED, value);
-        if (isNewer("name " + id, Node.birth(leaf, 0), isSure)) {
-          names.put(id, Catalog.name(key));
-        }
-      }
-    }
-  }
-
-  /** Whether a node may be a leaf of the catalog. Leaves of tables may look the same. */
-  private boolean isLikeCatalog(MemorySegment node) {
-    boolean isLike = Node.level(node, 0) == 0;
-    int count = Node.count(node, 0);
-    for (int i = 0; isLike && i < count; i++) {
-      isLike = isRecord(node, i) || isName(node, i);
-    }
-    return isLike;
-  }
-
-  private static boolean isRecord(MemorySegment leaf, int i) {
-    long slot = Node.slot(leaf, 0, i);
-    long at = Node.key(leaf, 0, slot);
-    return !Node.isLong(slot)
-        && !Node.isValueInRun(leaf, 0, slot)
-        && Catalog.isRecord(leaf, at, Node.keyBytes(slot))
-        && Node.valueBytes(leaf, 0, slot) == Meta.TABLE_BYTES
-        && leaf.get(LE_LONG_UNALIGNED, Node.value(leaf, 0, slot))
-            == Long.reverseBytes(leaf.get(LE_LONG_UNALIGNED, at + 1));
-  }
-
-  /** Whether an entry may be the name of a table, which then is the key. */
-  private boolean isName(MemorySegment leaf, int i) {
-    long slot = Node.slot(leaf, 0, i);
-    long at = Node.key(leaf, 0, slot);
-    int bytes = Node.keyBytes(slot);
-    boolean isLike =
-        !Node.isLong(slot)
-            && !Node.isValueInRun(leaf, 0, slot)
-            && bytes > 1
-            && bytes <= 1 + Catalog.MAX_NAME_BYTES
-            && leaf.get(BYTE, at) == 1
-            && Node.valueBytes(leaf, 0, slot) == 8;
-    if (!isLike) {
-      return false;
-    }
-    key.set(leaf, at, bytes);
-    byte[] name = Catalog.name(key).getBytes(StandardCharsets.UTF_8);
-    return MemorySegment.mismatch(
-            MemorySegment.ofArray(name), 0, name.length, leaf, at + 1, at + bytes)
-        < 0;
-  }
-
-  /** Whether what was found is newer than what was known; what the meta leads to is the newest. */
-  private boolean isNewer(Object what, long birth, boolean isSure) {
-    Long known = births.get(what);
-    if (isSure || known == null || Long.compareUnsigned(known, birth) < 0) {
-      births.put(what, isSure ? -1L : birth);
-      return true;
-    }
-    return false;
-  }
-
-  /** Searches for leaves of the catalog that nothing leads to. */
-  private void searchCatalog() {
-    MemorySegment buffer = file.newBuffer();
-    for (long page = FreeSpace.FIRST_PAGE; page < file.pageCount; page++) {
-      if (isStray(page) && file.isNode(page, buffer) && isLikeCatalog(buffer)) {
-        catalogLeaf(buffer, false);
-      }
-    }
-    // A table whose record is from an older state may have its root elsewhere by now.
-    records
-        .values()
-        .removeIf(
-            state ->
-                state.root != 0
-                    && births.getOrDefault(state.id, -1L) != -1
-                    && !isAt(state, buffer));
-  }
-
-  private boolean isAt(TableState state, MemorySegment buffer) {
-    return file.isNode(state.root, buffer) && Node.birth(buffer, 0) == state.birth;
-  }
-
-  private boolean isStray(long page) {
-    return !met.get((int) page) && !free.get((int) page);
   }
 
   // Walking.
@@ -326,7 +204,7 @@ final class Salvage {
       buffers.add(file.newBuffer());
     }
     MemorySegment node = buffers.get(depth);
-    if (page >= 0 && page < file.pageCount && met.get((int) page)) {
+    if (pages.isMet(page)) {
       damaged(page, place, "has a second use");
       return false;
     }
@@ -338,8 +216,8 @@ final class Salvage {
       damaged(page, place, "is not the page born by " + Txn.toString(birth) + " that is meant");
       return false;
     }
-    met.set((int) page);
-    tell(1);
+    pages.meet(page, 1);
+    pages.tell(1);
     if (Node.level(node, 0) == 0) {
       visitor.leaf(node);
       return true;
@@ -359,46 +237,39 @@ final class Salvage {
     return whole;
   }
 
-  private void tell(long pages) {
-    long before = read / STEP;
-    read += pages;
-    if (read / STEP != before) {
-      progress.at(Math.min(read, file.pageCount), file.pageCount);
-    }
-  }
-
   // Copying.
 
   /** Copies all that can be saved. Returns how many leaves were found that nothing leads to. */
   private long copy(Draft draft, Meta result) {
-    NavigableMap<byte[], byte[]> catalog = new TreeMap<>(Arrays::compareUnsigned);
+    NavigableMap<byte[], byte[]> copied = new TreeMap<>(Arrays::compareUnsigned);
     boolean whole = true;
     long id = 0;
-    for (Map.Entry<Long, String> name : names.entrySet()) {
-      if (!records.containsKey(name.getKey())) {
+    for (Map.Entry<Long, String> name : catalog.names.entrySet()) {
+      if (!catalog.records.containsKey(name.getKey())) {
         problem(0, "table " + name.getValue(), "it is not known where its entries are");
         whole = false;
       }
     }
-    for (TableState state : records.values()) {
-      String known = names.get(state.id);
+    for (TableState state : catalog.records.values()) {
+      String known = catalog.names.get(state.id);
       String name = known == null ? LOST + "table " + state.id : known;
       if (known == null) {
         problem(0, name, "the name is lost");
       }
       TreeBuilder table = new TreeBuilder(draft);
       whole &= walk(state.root, state.birth, "table " + name, leaf -> addLeaf(leaf, table, name));
-      add(catalog, ++id, name, table, draft, state.entries);
+      add(copied, ++id, name, table, draft, state.entries);
     }
     long stray = 0;
     if (!whole || problems > 0) {
       int number = 0;
       int catalogs = 0;
-      for (NavigableMap<byte[], Stray> group : strays()) {
+      StrayLeaves strays = new StrayLeaves(file, pages, catalog);
+      for (NavigableMap<byte[], StrayLeaves.Stray> group : strays.find()) {
         boolean isCatalog = group.firstEntry().getValue().isCatalog;
         String name = LOST + (isCatalog ? "catalog " + ++catalogs : Integer.toString(++number));
         TreeBuilder table = new TreeBuilder(draft);
-        for (Stray leaf : group.values()) {
+        for (StrayLeaves.Stray leaf : group.values()) {
           for (long page : leaf.pages) {
             MemorySegment buffer = file.newBuffer();
             if (file.isNode(page, buffer)) {
@@ -407,22 +278,22 @@ final class Salvage {
             }
           }
         }
-        add(catalog, ++id, name, table, draft, -1);
+        add(copied, ++id, name, table, draft, -1);
       }
     }
-    finish(draft, result, catalog, id);
+    finish(draft, result, copied, id);
     return stray;
   }
 
   private void add(
-      NavigableMap<byte[], byte[]> catalog,
+      NavigableMap<byte[], byte[]> copied,
       long id,
       String wanted,
       TreeBuilder table,
       Draft draft,
       long expected) {
     String name = wanted;
-    for (int i = 0; catalog.containsKey(nameKey(name)); i++) {
+    for (int i = 0; copied.containsKey(nameKey(name)); i++) {
       name = LOST + "table " + id + "'".repeat(i); // two tables were found under one name
     }
     long root = table.finish();
@@ -435,10 +306,10 @@ final class Salvage {
     MemorySegment aligned = Arena.ofAuto().allocate(Meta.TABLE_BYTES, 8);
     state.write(aligned, 0);
     MemorySegment.copy(aligned, BYTE, 0, record, 0, record.length);
-    catalog.put(bytes(Catalog.recordKey(id, key)), record);
+    copied.put(bytes(Catalog.recordKey(id, key)), record);
     byte[] value = new byte[8];
     MemorySegment.ofArray(value).set(LE_LONG_UNALIGNED, 0, id);
-    catalog.put(nameKey(name), value);
+    copied.put(nameKey(name), value);
     savedEntries += table.entries;
     saved.add(new StoreSalvage.SavedTable(name, table.entries, expected));
     if (expected >= 0 && expected != table.entries) {
@@ -456,10 +327,10 @@ final class Salvage {
     return bytes;
   }
 
-  private void finish(Draft draft, Meta meta, NavigableMap<byte[], byte[]> catalog, long tables) {
+  private void finish(Draft draft, Meta meta, NavigableMap<byte[], byte[]> copied, long tables) {
     TreeBuilder builder = new TreeBuilder(draft);
     MemorySegment value = Arena.ofAuto().allocate(Meta.TABLE_BYTES, 8);
-    catalog.forEach(
+    copied.forEach(
         (k, v) -> {
           key.set(MemorySegment.ofArray(k), 0, k.length);
           MemorySegment.copy(v, 0, value, BYTE, 0, v.length);
@@ -522,136 +393,13 @@ final class Salvage {
     long birth = leaf.get(LE_LONG_UNALIGNED, at + 8);
     long length = leaf.get(LE_LONG_UNALIGNED, at + 16);
     long count = file.runPages(page, length);
-    Mapping run = count == 0 || met.get((int) page) ? null : file.run(page, birth, kind, length);
+    Mapping run = count == 0 || pages.isMet(page) ? null : file.run(page, birth, kind, length);
     if (run == null) {
       damaged(page, name, "is not the run of " + length + " bytes that is meant");
     } else {
-      met.set((int) page, (int) (page + count));
-      tell(count);
+      pages.meet(page, count);
+      pages.tell(count);
     }
     return run;
-  }
-
-  // Leaves that nothing leads to.
-
-  /** Leaves of one table, which follow each other: those below a branch, or one alone. */
-  private static final class Stray {
-    final long birth;
-    final List<Long> pages;
-    final byte[] first;
-    final byte[] last;
-    final boolean isCatalog;
-
-    Stray(long birth, List<Long> pages, byte[] first, byte[] last, boolean isCatalog) {
-      this.birth = birth;
-      this.pages = pages;
-      this.first = first;
-      this.last = last;
-      this.isCatalog = isCatalog;
-    }
-  }
-
-  /**
-   * Finds leaves that nothing leads to, in groups whose keys do not overlap, the newest first: so
-   * that no entry takes the place of another one, and the first group has what was written last.
-   */
-  private List<NavigableMap<byte[], Stray>> strays() {
-    List<Stray> found = new ArrayList<>();
-    List<Long> branches = new ArrayList<>();
-    List<Long> leaves = new ArrayList<>();
-    MemorySegment buffer = file.newBuffer();
-    for (long page = FreeSpace.FIRST_PAGE; page < file.pageCount; page++) {
-      if (isStray(page) && file.isNode(page, buffer)) {
-        (Node.level(buffer, 0) == 1 ? branches : leaves).add(page);
-        if (Node.level(buffer, 0) > 1) {
-          leaves.removeLast();
-        }
-      }
-      tell(1);
-    }
-    for (long page : branches) {
-      if (file.isNode(page, buffer)) {
-        stray(buffer, found);
-      }
-    }
-    for (long page : leaves) {
-      if (isStray(page) && file.isNode(page, buffer)) {
-        met.set((int) page);
-        add(Node.birth(buffer, 0), new ArrayList<>(List.of(page)), found);
-      }
-    }
-    found.sort((a, b) -> Long.compareUnsigned(b.birth, a.birth));
-    List<NavigableMap<byte[], Stray>> groups = new ArrayList<>();
-    for (Stray stray : found) {
-      int group = 0;
-      while (group < groups.size() && overlaps(groups.get(group), stray)) {
-        group++;
-      }
-      if (group == groups.size()) {
-        groups.add(new TreeMap<>(Arrays::compareUnsigned));
-      }
-      groups.get(group).put(stray.first, stray);
-    }
-    return groups;
-  }
-
-  /** Takes the leaves below a branch that nothing else has. */
-  private void stray(MemorySegment branch, List<Stray> found) {
-    List<Long> pages = new ArrayList<>();
-    long birth = Node.birth(branch, 0);
-    MemorySegment child = file.newBuffer();
-    for (int i = 0; i < Node.count(branch, 0); i++) {
-      long page = Node.child(branch, 0, i);
-      if (page >= FreeSpace.FIRST_PAGE
-          && page < file.pageCount
-          && isStray(page)
-          && file.isNode(page, child)
-          && Node.level(child, 0) == 0
-          && Node.birth(child, 0) == Node.childBirth(branch, 0, i)) {
-        met.set((int) page);
-        pages.add(page);
-      }
-    }
-    if (!pages.isEmpty()) {
-      add(birth, pages, found);
-    }
-  }
-
-  private void add(long birth, List<Long> pages, List<Stray> found) {
-    MemorySegment leaf = file.newBuffer();
-    byte[] first = {};
-    byte[] last = {};
-    if (file.isNode(pages.getFirst(), leaf)) {
-      first = part(leaf, 0);
-    }
-    if (file.isNode(pages.getLast(), leaf)) {
-      // A long key is known by its first bytes only: what begins like it counts as overlapping.
-      int at = Node.count(leaf, 0) - 1;
-      last = part(leaf, at);
-      if (Node.isLong(Node.slot(leaf, 0, at))) {
-        last = Arrays.copyOf(last, last.length + 8);
-        Arrays.fill(last, last.length - 8, last.length, (byte) -1);
-      }
-    }
-    boolean isCatalog = true;
-    for (long page : pages) {
-      isCatalog &= file.isNode(page, leaf) && isLikeCatalog(leaf);
-    }
-    found.add(new Stray(birth, pages, first, last, isCatalog));
-  }
-
-  private static byte[] part(MemorySegment leaf, int i) {
-    long slot = Node.slot(leaf, 0, i);
-    byte[] bytes = new byte[Node.keyBytes(slot)];
-    MemorySegment.copy(leaf, BYTE, Node.key(leaf, 0, slot), bytes, 0, bytes.length);
-    return bytes;
-  }
-
-  private static boolean overlaps(NavigableMap<byte[], Stray> group, Stray stray) {
-    if (group.firstEntry().getValue().isCatalog != stray.isCatalog) {
-      return true;
-    }
-    Map.Entry<byte[], Stray> before = group.floorEntry(stray.last);
-    return before != null && Arrays.compareUnsigned(before.getValue().last, stray.first) >= 0;
   }
 }
