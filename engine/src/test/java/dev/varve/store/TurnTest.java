@@ -11,6 +11,7 @@ import dev.varve.file.ProcessLock;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.store.Machine.Handle;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,9 +22,11 @@ import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The writer's turn, the leader's, and the gate. */
-@Timeout(120)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD) // waits ignore interrupts
 class TurnTest {
   private static final Duration LONG = Duration.ofSeconds(60);
   private final SimulatedStorage storage = SharedStateTest.simulated();
@@ -240,6 +243,85 @@ class TurnTest {
     assertThat(waiting).isNotDone();
     b.writer.release();
     waiting.get();
+  }
+
+  /**
+   * A storage that does something each time its clock is looked at, as each look at a turn does.
+   */
+  private static Storage watched(SimulatedStorage storage, Runnable look) {
+    return (Storage)
+        Proxy.newProxyInstance(
+            Storage.class.getClassLoader(),
+            new Class<?>[] {Storage.class},
+            (proxy, method, arguments) -> {
+              if (method.getName().equals("nanoTime")) {
+                look.run();
+              }
+              return method.invoke(storage, arguments);
+            });
+  }
+
+  /** Goes before another one that is first in line, as often as it may, and once more. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 10, 100, 200, 210, 220, 235})
+  void whoHasHadItsTurnsLeavesTheFreeTurnToTheFirstInLine(int late) {
+    int[] looks = {Integer.MIN_VALUE};
+    List<String> order = new ArrayList<>();
+    Runnable look =
+        () -> {
+          looks[0]++;
+          if (looks[0] == late) {
+            b.writer.take(Duration.ZERO);
+            order.add("who is first in line");
+          } else if (looks[0] == late + 10) {
+            b.writer.release();
+          }
+        };
+    Handle hasty = machine.open(watched(storage, look));
+    putFirstInLine(b);
+    for (int i = 0; i < 256; i++) {
+      turn(hasty);
+    }
+    looks[0] = 0;
+    hasty.writer.take(LONG);
+    order.add("who has had its turns");
+    assertThat(order)
+        .as("who takes the turn, where the first in line looks %d looks late", late)
+        .containsExactly("who is first in line", "who has had its turns");
+  }
+
+  @Test
+  void whoWaitsGetsInLine() {
+    int[] looks = {0};
+    long[] line = new long[1];
+    Runnable look =
+        () -> {
+          if (looks[0]++ == 300) { // it has parked by now
+            line[0] = b.shared.firstInLine(SharedState.WRITER);
+            b.writer.release();
+          }
+        };
+    Handle waiter = machine.open(watched(storage, look));
+    b.writer.take(Duration.ZERO);
+    looks[0] = 0;
+    waiter.writer.take(LONG);
+    assertThat(line[0]).as("who was first in line").isEqualTo(waiter.slots.owner());
+    assertThat(b.shared.firstInLine(SharedState.WRITER)).isZero();
+  }
+
+  /** However long it goes on: each goes before one that is in line 256 times, then takes it out. */
+  @Test
+  void nobodyGoesBeforeTheFirstInLineMoreOftenThanItMay() {
+    for (int round = 0; round < 3; round++) {
+      putFirstInLine(b);
+      int before = 0;
+      while (b.shared.firstInLine(SharedState.WRITER) == b.slots.owner()) {
+        turn(a);
+        before++;
+        assertThat(before).as("turns of one handle while another one is in line").isLessThan(258);
+      }
+      assertThat(before).isEqualTo(257);
+    }
   }
 
   @Test
