@@ -56,9 +56,8 @@ final class StoreDumpCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    return Waiting.on(
+    return Waiting.onInterruptible(
         streams,
-        false,
         "dump",
         "entries",
         progress -> {

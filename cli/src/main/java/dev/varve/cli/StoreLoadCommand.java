@@ -8,6 +8,7 @@ import dev.varve.store.EntrySource;
 import dev.varve.store.Store;
 import dev.varve.store.WriteTransaction;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -65,7 +66,7 @@ final class StoreLoadCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    return Waiting.on(streams, false, "load", "entries", this::run);
+    return Waiting.onInterruptible(streams, "load", "entries", this::run);
   }
 
   private int run(RecordProgress progress) throws Exception {
@@ -187,6 +188,9 @@ final class StoreLoadCommand implements Callable<Integer> {
       count++;
       end = input.line();
       if (count % 1000 == 0) {
+        if (Thread.currentThread().isInterrupted()) {
+          throw new InterruptedIOException();
+        }
         progress.update(loaded + count, -1);
       }
       more = input.nextEntry();

@@ -98,7 +98,7 @@ public final class Varve implements Runnable {
   private int fail(Streams streams, Interruption interruption, Throwable thrown) {
     Failure failure =
         thrown instanceof ParameterException usage ? UsageErrors.of(usage) : Failure.of(thrown);
-    if (interruption.isInterrupted()) {
+    if (interruption.isInterrupted() && failure.exitCode() != ExitCode.INTERRUPTED) {
       failure = new Failure(ExitCode.INTERRUPTED, "interrupted");
     }
     if (!failure.message().isEmpty()) {

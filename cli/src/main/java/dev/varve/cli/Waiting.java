@@ -14,6 +14,9 @@ import java.util.concurrent.atomic.AtomicLong;
 final class Waiting {
   private static final long TICK_MILLIS = 100;
 
+  /** How long work that was interrupted may take to clean up. */
+  private static final long PATIENCE_MILLIS = 5000;
+
   /** Work that can tell how far it is. */
   interface Work<T> {
     T call(RecordProgress progress) throws Exception;
@@ -45,6 +48,31 @@ final class Waiting {
    */
   static <T> T on(Streams streams, boolean quiet, String task, String unit, Work<T> work)
       throws Exception {
+    return on(streams, quiet, task, unit, false, work);
+  }
+
+  /**
+   * Does work in another thread and waits for it. An interrupt is passed on to the work, which ends
+   * by an exception and is waited for for some seconds, so that it can clean up.
+   *
+   * @param streams where progress is shown
+   * @param task the name of the work
+   * @param unit what its progress counts
+   * @param work the work
+   */
+  static <T> T onInterruptible(Streams streams, String task, String unit, Work<T> work)
+      throws Exception {
+    return on(streams, false, task, unit, true, work);
+  }
+
+  private static <T> T on(
+      Streams streams,
+      boolean quiet,
+      String task,
+      String unit,
+      boolean isInterruptible,
+      Work<T> work)
+      throws Exception {
     ExecutorService thread =
         Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name(task).factory());
     try (Progress bar = new Progress(streams, quiet, task, unit)) {
@@ -61,6 +89,12 @@ final class Waiting {
           return result.get(TICK_MILLIS, TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
           bar.update(current.get(), most.get(), "");
+        } catch (InterruptedException e) {
+          if (!isInterruptible) {
+            throw e;
+          }
+          thread.shutdownNow();
+          return last(result, e);
         }
       }
     } catch (ExecutionException e) {
@@ -70,6 +104,16 @@ final class Waiting {
       throw e;
     } finally {
       thread.shutdown();
+    }
+  }
+
+  /** Returns what work comes to that was interrupted. */
+  private static <T> T last(Future<T> result, InterruptedException interrupt) throws Exception {
+    try {
+      return result.get(PATIENCE_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      interrupt.addSuppressed(e);
+      throw interrupt;
     }
   }
 }
