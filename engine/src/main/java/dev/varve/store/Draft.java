@@ -171,15 +171,24 @@ final class Draft implements AutoCloseable {
   // The end.
 
   /**
-   * Writes the free log, and completes the meta of the state that was written, whose catalog and
-   * tables are in it. Steady metas and the sync are left to {@link #seal}.
+   * Writes the free log, with a spare and the free pages that a writer needs who deletes while the
+   * disk is full, and completes the meta of the state that was written, whose catalog and tables
+   * are in it. Steady metas and the sync are left to {@link #seal}.
    */
   void finish(Meta meta) {
     long bytes = Math.max(FreeSpace.SHORT_LOG, 2 * (FreeLog.CONTENT + 16 * (free.extents() + 4)));
     long count = (bytes + pageSize - 1) >>> pageShift;
     long page = take(count);
+    long spare = take(count);
+    long last = end;
+    long missing = Math.max(0, FreeSpace.RESERVE - free.count());
+    if (missing > 0) {
+      free.add(last, missing);
+      end += missing;
+    }
     FreeLog log = new FreeLog();
     log.base(end, count);
+    log.spare(spare, count, txn, txn);
     for (long from = free.nextFree(0); from != Long.MAX_VALUE; ) {
       long to = free.nextTaken(from);
       log.free(from, to - from);
@@ -192,10 +201,18 @@ final class Draft implements AutoCloseable {
       write(page << pageShift, run, 0, run.byteSize());
       meta.logEnd(FreeLog.CONTENT + 8L * log.size() + FreeLog.COMMIT_BYTES, chain);
     }
+    writeZeros(spare, count);
+    writeZeros(last, missing);
     flush();
     meta.txn(txn);
     meta.pageCount(end);
     meta.log(page, txn);
+  }
+
+  private void writeZeros(long page, long count) {
+    for (long each = page; each < page + count; each++) {
+      write(each << pageShift, zeros, 0, pageSize);
+    }
   }
 
   /** Makes a meta the steady state of the file, and the file durable, but for its name. */
@@ -241,7 +258,7 @@ final class Draft implements AutoCloseable {
   }
 
   /** Deletes a file after a failure, to which it is added if that fails, too. */
-  private static void delete(Storage storage, Path path, Throwable failure) {
+  static void delete(Storage storage, Path path, Throwable failure) {
     try {
       if (storage.exists(path)) {
         storage.delete(path);

@@ -32,7 +32,7 @@ final class FreeSpace {
   static final long SHORT_LOG = 64 << 10;
 
   /** So many pages are left to txns that only free, where the disk is full. */
-  private static final long RESERVE = 16;
+  static final long RESERVE = 16;
 
   final FreeLogReader reader;
   final PageSets sets;

@@ -120,6 +120,9 @@ final class Opening {
       meta.seal();
       file.write(0, pages);
       file.sync();
+    } catch (RuntimeException | Error e) {
+      Draft.delete(storage, draft, e); // on a full disk it is in the way
+      throw e;
     }
     storage.rename(draft, path);
     storage.syncDirectory(directory());

@@ -179,6 +179,68 @@ class StoreFaultTest {
     assertThat(refused).isPositive();
   }
 
+  /** Whoever makes a store and finds no room leaves nothing that takes some. */
+  @Test
+  void makingAStoreOnAFullDisk() {
+    int refused = 0;
+    for (int room = 0; room < 20_000; room += 3000) {
+      SimulatedStorage storage = StoreLife.machine(SEED);
+      storage.capacity(room);
+      try (Store store = StoreLife.open(storage)) {
+        assertThat(store.statistics().entries()).isZero();
+      } catch (FullException e) {
+        refused++;
+        assertThat(storage.list(StoreLife.DIR)).doesNotContain(StoreLife.DIR.resolve("s-new"));
+        storage.capacity(1L << 30);
+        StoreLife.open(storage).close();
+      }
+    }
+    assertThat(refused).isGreaterThan(4);
+  }
+
+  private enum Copy {
+    COMPACTION,
+    BACKUP,
+    SALVAGE
+  }
+
+  /** Likewise in a copy that nobody has written to yet: all its pages are full. */
+  @ParameterizedTest
+  @EnumSource(Copy.class)
+  void deletingFromACopyOnAFullDisk(Copy kind) {
+    SimulatedStorage storage = StoreLife.machine(SEED);
+    SmallStorage small = new SmallStorage(storage);
+    Path copy = kind == Copy.COMPACTION ? StoreLife.FILE : StoreLife.DIR.resolve("copy");
+    try (Store store = StoreLife.open(storage)) {
+      store.write(
+          t -> {
+            for (int i = 0; i < 3000; i++) {
+              store.table("t").put(t, key(i), new byte[20]);
+            }
+          });
+      if (kind == Copy.COMPACTION) {
+        store.compact();
+      } else if (kind == Copy.BACKUP) {
+        store.backup(copy);
+      }
+    }
+    if (kind == Copy.SALVAGE) {
+      Salvage.run(small, StoreLife.FILE, copy, (pages, all) -> {});
+    }
+    try (Store store = Store.open(small, copy, StoreLife.OPTIONS)) {
+      storage.capacity(used(storage));
+      ByteTable table = store.table("t");
+      for (int i = 0; i < 3000; i++) {
+        int key = i;
+        assertThat(store.<Boolean>compute(t -> table.delete(t, key(key)))).isTrue();
+      }
+      StoreChecks.checkPages(store);
+      store.sync();
+      store.write(t -> table.put(t, key(1), new byte[20_000]));
+      assertThat(store.check().findings()).isEmpty();
+    }
+  }
+
   /** Puts small values, where there was no room for larger ones, until there is none for them. */
   private static void putSmallUntilFull(Store store, TreeMap<Integer, Integer> sizes) {
     store.sync(); // from now on each page that is copied waits
@@ -201,7 +263,7 @@ class StoreFaultTest {
   private static long used(SimulatedStorage storage) {
     long used = 0;
     for (Path file : storage.list(StoreLife.DIR)) {
-      if (!file.equals(LOCKS)) {
+      if (!file.toString().endsWith("-lock")) {
         try (StorageFile open = storage.open(file, FileAccess.READ)) {
           used += open.size();
         }
