@@ -20,8 +20,22 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Everything below {@link #sealed} is written. A run whose write failed stays as it is, and is
  * written again at the same place before anything else happens.
+ *
+ * <p>Where records are acknowledged on flush, writes end at multiples of a huge page in the file,
+ * in the midst of a block, as long as nobody flushes; in smaller pieces at its beginning. Where
+ * each is published, a write is of whole blocks, since the slot that has their records is used anew
+ * after it.
  */
 final class PartWriter implements AutoCloseable {
+  /**
+   * A page of memory of the next size, which Linux keeps and maps as one if it is written at once;
+   * see {@code docs/benchmarks.md}.
+   */
+  static final int HUGE_PAGE = 2 << 20;
+
+  /** In how many pieces the first huge page is written: a small file is to have none. */
+  private static final int FIRST_PIECES = 32;
+
   /** Frames of about so many bytes are added to the checksum at once. */
   private static final int SUM_BYTES = 16 << 10;
 
@@ -32,6 +46,10 @@ final class PartWriter implements AutoCloseable {
   private final int largeLimit;
   private final int codecId;
   private final int runBytes;
+
+  /** 0 if each record is published. */
+  private final int hugePage;
+
   private final long base;
   private final long before;
   private final IndexWriter index;
@@ -45,6 +63,9 @@ final class PartWriter implements AutoCloseable {
 
   /** The number in the part of the open block's first record. */
   private long blockFirst;
+
+  /** That of the block finished last. */
+  private long lastFirst;
 
   private long written;
   private long blocks;
@@ -66,12 +87,13 @@ final class PartWriter implements AutoCloseable {
   PartWriter(Storage storage, StorageFile file, WriterState state, WriterOptions options) {
     this.storage = storage;
     this.file = file;
-    this.run =
-        new Run(options.compression(), options.level(), options.blockSize(), options.runBytes());
+    this.runBytes = options.runBytes();
+    this.hugePage = options.acknowledge() == Acknowledge.EACH ? 0 : options.hugePage();
+    int full = hugePage == 0 ? runBytes : hugePage;
+    this.run = new Run(options.compression(), options.level(), options.blockSize(), full);
     this.blockSize = options.blockSize();
     this.largeLimit = options.largeLimit();
     this.codecId = options.compression().codec();
-    this.runBytes = options.runBytes();
     this.base = state.base();
     this.before = state.before();
     this.index = state.index();
@@ -142,14 +164,28 @@ final class PartWriter implements AutoCloseable {
     } else {
       run.sum();
     }
-    if (isRunFull()) {
-      writeRun();
+    if (run.frames() == 0) {
+      if (isRunFull()) {
+        writeRun();
+      }
+      run.begin();
     }
     room = Math.min(blockSize, run.frames() + SUM_BYTES);
   }
 
   private boolean isRunFull() {
-    return run.frames() == 0 && (run.isFull() || (live != null && live.used() >= runBytes));
+    return hugePage > 0
+        ? run.used() >= toPieceEnd()
+        : run.used() >= runBytes || (live != null && live.used() >= runBytes);
+  }
+
+  private void writeRun() {
+    if (hugePage > 0) {
+      writePieces();
+    } else {
+      write();
+    }
+    buildDueIndex();
   }
 
   private void publish(LiveFile to, MemorySegment record, long offset, int length) {
@@ -191,6 +227,7 @@ final class PartWriter implements AutoCloseable {
       int records = run.records();
       run.finishData(header);
       index.add(header.offset, header.first, records, header.stored);
+      lastFirst = blockFirst;
       blockFirst += records;
       blocks++;
     }
@@ -203,8 +240,7 @@ final class PartWriter implements AutoCloseable {
     header.durable = durable;
   }
 
-  private void writeRun() {
-    write();
+  private void buildDueIndex() {
     if (index.pending() >= Format.INDEX_EVERY) {
       buildIndex(false);
     }
@@ -214,19 +250,38 @@ final class PartWriter implements AutoCloseable {
   private void write() {
     room = -1;
     if (run.used() > 0) {
-      retry = true;
-      try {
-        file.write(base + sealed, run.memory().asSlice(0, run.used()));
-      } catch (VarveException e) {
-        tell(LiveLayout.FULL);
-        throw e;
-      }
-      retry = false;
-      sealed += run.used();
-      run.clear();
+      write(run.used());
       endRun();
     }
     written = blockFirst;
+  }
+
+  /** Writes the pieces of the file that the finished blocks fill. */
+  private void writePieces() {
+    while (run.used() >= toPieceEnd()) {
+      write(toPieceEnd());
+      // The last piece ends in the last block: those before did not fill it.
+      written = run.used() == 0 ? blockFirst : lastFirst;
+    }
+  }
+
+  private long toPieceEnd() {
+    long at = base + sealed;
+    long piece = at < hugePage ? Math.max(1, hugePage / FIRST_PIECES) : hugePage;
+    return piece - at % piece;
+  }
+
+  private void write(long bytes) {
+    retry = true;
+    try {
+      file.write(base + sealed, run.memory().asSlice(0, bytes));
+    } catch (VarveException e) {
+      tell(LiveLayout.FULL);
+      throw e;
+    }
+    retry = false;
+    sealed += bytes;
+    run.drop(bytes);
   }
 
   /** Publishes that all is in the file, and where that ends. */
@@ -346,7 +401,8 @@ final class PartWriter implements AutoCloseable {
       write();
     }
     finishBlock();
-    writeRun();
+    write();
+    buildDueIndex();
     write(); // An index that was due, so that nothing is left in the run.
   }
 

@@ -13,6 +13,7 @@ public final class RecordWriterBuilder extends WriterSettings<RecordWriterBuilde
   private int largeLimit = Format.LARGE;
   private Acknowledge acknowledge = Acknowledge.ON_FLUSH;
   private int runBytes = Run.BYTES;
+  private int hugePage = PartWriter.HUGE_PAGE;
   private boolean shared;
   private long fileId;
   private final Map<String, byte[]> metadata = new LinkedHashMap<>();
@@ -79,9 +80,15 @@ public final class RecordWriterBuilder extends WriterSettings<RecordWriterBuilde
     return this;
   }
 
-  /** Writes runs earlier, for tests. */
+  /** Writes runs earlier whose records are acknowledged each, for tests. */
   RecordWriterBuilder runBytes(int bytes) {
     this.runBytes = bytes;
+    return this;
+  }
+
+  /** Writes others in pieces of another size, for tests. */
+  RecordWriterBuilder hugePage(int bytes) {
+    this.hugePage = bytes;
     return this;
   }
 
@@ -151,6 +158,7 @@ public final class RecordWriterBuilder extends WriterSettings<RecordWriterBuilde
         largeLimit,
         acknowledge,
         runBytes,
+        hugePage,
         shared,
         new LinkedHashMap<>(metadata),
         fileId,

@@ -264,6 +264,7 @@ final class Repair {
             Format.LARGE,
             Acknowledge.ON_FLUSH,
             Run.BYTES,
+            PartWriter.HUGE_PAGE,
             false,
             Map.of(),
             0,

@@ -10,14 +10,17 @@ import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Blocks under construction in private memory, to be written with one write.
+ * Blocks under construction in private memory, to be written with few writes.
  *
- * <p>What is finished never changes until {@link #clear}, so that a write that failed can be done
+ * <p>What is finished never changes until it is written, so that a write that failed can be done
  * again with the same bytes. Appending a record allocates nothing.
  */
 final class Run implements AutoCloseable {
-  /** Finished bytes from which on a run is usually written. */
+  /** Finished bytes from which on a run whose records are published each is usually written. */
   static final int BYTES = 1 << 20;
+
+  /** How much of that there is room for at first. */
+  private static final int FIRST_BYTES = 64 << 10;
 
   /** About how many bytes of frames stand between two entries of a table. */
   private static final int STRIDE_BYTES = 1024;
@@ -32,7 +35,11 @@ final class Run implements AutoCloseable {
   private final MemorySegment compressed;
   private final @Nullable BlockCodec codec;
   private final int codecId;
+
+  /** The room for finished bytes, and that for an open block behind them. */
   private final int full;
+
+  private final long blockRoom;
   private final Crc32c crc = new Crc32c();
 
   /** Of the open block's body, as far as {@link #summed}. */
@@ -46,12 +53,13 @@ final class Run implements AutoCloseable {
   /**
    * Creates a run without blocks.
    *
-   * @param full from how many finished bytes on no block is begun
+   * @param full how many finished bytes there are at most when a block is begun
    */
   Run(Compression compression, int level, int blockSize, int full) {
     this.full = full;
     int most = blockSize + Format.LARGE + 8;
-    memory = arena.allocate(full + Format.FRAME + Format.up64(2L * most), Format.UNIT);
+    blockRoom = Format.FRAME + Format.up64(2L * most);
+    memory = arena.allocate(Math.min(full, FIRST_BYTES) + blockRoom, Format.UNIT);
     keepViews();
     starts = new int[most / 4];
     codec = compression == Compression.NONE ? null : compression.newCodec(level);
@@ -85,11 +93,6 @@ final class Run implements AutoCloseable {
     return used;
   }
 
-  /** Tells whether the finished blocks are to be written before another one is begun. */
-  boolean isFull() {
-    return used >= full;
-  }
-
   /** Returns the bytes of frames of the open block. */
   long frames() {
     return frames;
@@ -100,9 +103,17 @@ final class Run implements AutoCloseable {
     return records;
   }
 
-  /** Forgets the finished blocks; no block may be open. */
-  void clear() {
-    used = 0;
+  /** Forgets the first finished bytes, which are written; no block may be open. */
+  void drop(long bytes) {
+    used -= bytes;
+    MemorySegment.copy(memory, bytes, memory, 0, used);
+  }
+
+  /** Makes room for a block; none is open. */
+  void begin() {
+    if (used + blockRoom > memory.byteSize()) {
+      grow(Math.max(used, full) + blockRoom);
+    }
   }
 
   /** Appends a frame to the open block. */
@@ -173,15 +184,19 @@ final class Run implements AutoCloseable {
   long reserve(long length) {
     long needed = used + Format.FRAME + Format.up64(length);
     if (needed > memory.byteSize()) {
-      Arena larger = Arena.ofShared();
-      MemorySegment copy = larger.allocate(needed + needed / 2, Format.UNIT);
-      MemorySegment.copy(memory, 0, copy, 0, used);
-      arena.close();
-      arena = larger;
-      memory = copy;
-      keepViews();
+      grow(needed + needed / 2);
     }
     return used + Format.UNIT;
+  }
+
+  private void grow(long bytes) {
+    Arena larger = Arena.ofShared();
+    MemorySegment copy = larger.allocate(bytes, Format.UNIT);
+    MemorySegment.copy(memory, 0, copy, 0, used);
+    arena.close();
+    arena = larger;
+    memory = copy;
+    keepViews();
   }
 
   /** Ends a block whose body was put where {@link #reserve} said. */

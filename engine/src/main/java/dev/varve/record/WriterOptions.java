@@ -15,7 +15,9 @@ import java.util.Map;
  * @param blockSize frames of more bytes end a block
  * @param largeLimit records of more bytes get a block of their own
  * @param acknowledge whether each record is published at once
- * @param runBytes after how many bytes of blocks, or of published frames, a run is written
+ * @param runBytes after how many bytes of blocks, or of published frames, a run is written whose
+ *     records are acknowledged each
+ * @param hugePage where in the file other writes end, at multiples of it
  * @param shared whether several threads may write
  * @param metadata what a new file says of itself
  * @param fileId the id of a new file, or 0 for a random one
@@ -31,6 +33,7 @@ record WriterOptions(
     int largeLimit,
     Acknowledge acknowledge,
     int runBytes,
+    int hugePage,
     boolean shared,
     Map<String, byte[]> metadata,
     long fileId,
@@ -48,6 +51,7 @@ record WriterOptions(
         largeLimit,
         acknowledge,
         runBytes,
+        hugePage,
         true,
         metadata,
         fileId,

@@ -102,6 +102,7 @@ abstract sealed class WriterSettings<B extends WriterSettings<B>>
         Format.LARGE,
         Acknowledge.ON_FLUSH,
         Run.BYTES,
+        PartWriter.HUGE_PAGE,
         false,
         Map.of(),
         0,

@@ -119,6 +119,7 @@ final class RecordModel {
             .blockSize(4096)
             .largeLimit(3000)
             .runBytes(6000)
+            .hugePage(512 << random.nextInt(6))
             .fileId(1 + random.nextInt(Integer.MAX_VALUE));
     return random.nextBoolean() ? builder.shared() : builder;
   }
