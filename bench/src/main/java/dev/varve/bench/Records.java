@@ -59,8 +59,11 @@ final class Records {
       Path ours = fresh();
       Path queue = fresh();
       try {
+        FreeMemory.provide();
         FramedFile.write(framed, source, records);
+        FreeMemory.provide();
         write(ours, source, records);
+        FreeMemory.provide();
         Chronicle.write(queue, source, records);
         try (RecordReader kept = RecordReader.open(ours)) {
           rounds.run(
@@ -199,19 +202,20 @@ final class Records {
   }
 
   private Contender writing(String name, Writing writing) {
-    return new Contender(
-        name,
-        () -> {
-          Path path = fresh();
-          try {
-            Clock clock = Clock.start();
-            writing.to(path);
-            Cost cost = clock.ofProcess();
-            return cost;
-          } finally {
-            delete(path);
-          }
-        });
+    return FreeMemory.before(
+        new Contender(
+            name,
+            () -> {
+              Path path = fresh();
+              try {
+                Clock clock = Clock.start();
+                writing.to(path);
+                Cost cost = clock.ofProcess();
+                return cost;
+              } finally {
+                delete(path);
+              }
+            }));
   }
 
   private Path fresh() throws IOException {
