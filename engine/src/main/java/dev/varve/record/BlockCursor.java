@@ -51,9 +51,7 @@ final class BlockCursor implements AutoCloseable {
     this.metadata = walk.parts().isEmpty() ? Map.of() : walk.parts().getFirst().metadata();
     walk.restart();
     if (!links.isEmpty()) {
-      try (Window own = new Window(file, window.size())) {
-        this.directory = Directory.of(own, links);
-      }
+      this.directory = Directory.of(window, links);
     }
   }
 

@@ -55,18 +55,22 @@ final class IndexEntries {
   }
 
   void add(long offset, long first, long records, long storedLength) {
-    if (size == offsets.length) {
-      int capacity = size + (size >> 1);
-      offsets = Arrays.copyOf(offsets, capacity);
-      firsts = Arrays.copyOf(firsts, capacity);
-      counts = Arrays.copyOf(counts, capacity);
-      stored = Arrays.copyOf(stored, capacity);
-    }
+    reserve(1);
     offsets[size] = offset;
     firsts[size] = first;
     counts[size] = (int) records;
     stored[size] = (int) storedLength;
     size++;
+  }
+
+  private void reserve(int more) {
+    if (size + more > offsets.length) {
+      int capacity = Math.max(size + more, size + (size >> 1));
+      offsets = Arrays.copyOf(offsets, capacity);
+      firsts = Arrays.copyOf(firsts, capacity);
+      counts = Arrays.copyOf(counts, capacity);
+      stored = Arrays.copyOf(stored, capacity);
+    }
   }
 
   /** Forgets the first entries. */
@@ -96,6 +100,7 @@ final class IndexEntries {
    * @param number what to add to each number
    */
   boolean read(MemorySegment from, long at, BlockHeader header, long base, long number) {
+    reserve((int) (header.stored / BYTES));
     long end = size == 0 ? base : offsets[size - 1] + length(size - 1);
     long next = size == 0 ? number : firsts[size - 1] + records(size - 1);
     for (long entry = at; entry < at + header.stored; entry += BYTES) {
