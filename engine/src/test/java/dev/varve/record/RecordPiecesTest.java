@@ -214,9 +214,7 @@ class RecordPiecesTest {
   @Test
   void everyEffect() {
     AtomicReference<Throwable> failure = new AtomicReference<>();
-    AtomicReference<RecordWriter> open = new AtomicReference<>();
     try (RecordWriter writer = writer(storage).create()) {
-      open.set(writer);
       storage.afterEachEffect(
           process -> {
             try {
