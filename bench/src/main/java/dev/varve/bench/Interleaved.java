@@ -10,7 +10,6 @@ import dev.varve.bench.Rounds.Clock;
 import dev.varve.bench.Rounds.Contender;
 import dev.varve.bench.Rounds.Cost;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -134,38 +133,13 @@ public final class Interleaved {
       rounds.run(
           "ingest " + (isNative ? "with" : "without") + " native access",
           List.of(
-              withFreeMemory(
+              FreeMemory.before(
                   new Contender("ArrowFileWriter", () -> writeFile(source.producer(batches)))),
-              withFreeMemory(ingestion("memoryCapacity(0)", source, 0, Compression.NONE)),
-              withFreeMemory(ingestion("default memoryCapacity", source, -1, Compression.NONE))));
+              FreeMemory.before(ingestion("memoryCapacity(0)", source, 0, Compression.NONE)),
+              FreeMemory.before(
+                  ingestion("default memoryCapacity", source, -1, Compression.NONE))));
     }
     finish(rounds, isNative ? "ingest" : "ingest-without-native");
-  }
-
-  /**
-   * A contender that finds free memory for what it writes, in huge pages too: a host that has to
-   * give it first takes many times as long as the writing.
-   */
-  private static Contender withFreeMemory(Contender contender) {
-    return new Contender(
-        contender.name(),
-        () -> {
-          writeZeros(1400L << 20);
-          return contender.body().run();
-        });
-  }
-
-  private static void writeZeros(long bytes) throws IOException {
-    Path path = Dataset.directory().resolve("zeros-" + ProcessHandle.current().pid());
-    ByteBuffer zeros = ByteBuffer.allocateDirect(2 << 20);
-    try (FileChannel channel =
-        FileChannel.open(path, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      while (channel.position() < bytes) {
-        channel.write(zeros.clear());
-      }
-    } finally {
-      Files.deleteIfExists(path);
-    }
   }
 
   private Contender ingestion(String name, Resident source, long memory, Compression compression) {
