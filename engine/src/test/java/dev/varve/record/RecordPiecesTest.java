@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -167,6 +168,7 @@ class RecordPiecesTest {
 
   @ParameterizedTest
   @EnumSource(Compression.class)
+  @Tag("unsafe")
   void compressedAndIndexed(Compression compression) {
     // Once so many blocks that an index is due: it stands in the midst of a piece.
     int count = compression == Compression.NONE ? 9000 : 600;
