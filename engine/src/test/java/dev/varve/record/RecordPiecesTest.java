@@ -212,6 +212,21 @@ class RecordPiecesTest {
     checkClosed();
   }
 
+  /** Behind a write that failed nothing is taken before it was done again. */
+  @Test
+  void nothingIsTakenBehindAFailedWrite() {
+    try (RecordWriter writer = writer(storage).hugePage(1 << 20).create()) {
+      append(writer, 1000);
+      storage.capacity(1 << 30);
+      storage.capacity((1 << 30) - storage.usableSpace(RecordSamples.DIR));
+      assertThatThrownBy(writer::flush).isInstanceOf(FullException.class);
+      assertThatThrownBy(() -> writer.append(new byte[1])).isInstanceOf(FullException.class);
+      storage.capacity(1 << 30);
+      append(writer, 1000);
+    }
+    checkClosed();
+  }
+
   /** The process dies or the power goes while no record was ever flushed. */
   @Test
   void everyEffect() {
