@@ -265,6 +265,27 @@ class StoreRefusalsTest {
     StoreLife.open(storage).close();
   }
 
+  /** Where the shared file is missing, a lock on any slot says that somebody is in. */
+  @Test
+  void somebodyInAnySlotWithoutTheSharedFile() {
+    create();
+    storage.delete(StoreLife.DIR.resolve("s-shm"));
+    Path lockFile = StoreLife.DIR.resolve("s-lock");
+    for (int slot : new int[] {0, 1, SharedState.SLOTS - 1}) {
+      try (ProcessLock held =
+          storage
+              .otherProcess()
+              .tryLock(lockFile, Gate.position(slot), LockMode.EXCLUSIVE)
+              .orElseThrow()) {
+        assertThat(held.isValid()).isTrue();
+        assertThatThrownBy(() -> Store.open(storage, StoreLife.FILE, StoreLife.OPTIONS))
+            .isInstanceOf(ConflictException.class)
+            .hasMessageContaining("close all handles of it first");
+      }
+    }
+    StoreLife.open(storage).close();
+  }
+
   @Test
   void allSlotsInUse() {
     List<Store> stores = new ArrayList<>();
