@@ -31,6 +31,7 @@ final class SkipListCells {
   private static final int USUAL_KEY_BYTES = 32;
 
   private static final int DATA_WORDS = SkipListSizeClass.MAX_WORDS - 1;
+  private static final int LINE_WORDS = 8;
   private static final long LOW = 0xFFFF_FFFFL;
 
   private final SkipListSpace space;
@@ -212,10 +213,10 @@ final class SkipListCells {
     Words words = space.words(ref);
     long at = space.at(ref);
     int bytes = (int) Math.min(totalBytes(value), (long) USUAL_KEY_BYTES + valueBytes);
-    long end = Math.min(words.size(), at + 1 + Math.min(DATA_WORDS, wordsOf(bytes)));
+    int lines = (1 + Math.min(DATA_WORDS, wordsOf(bytes)) + LINE_WORDS - 1) / LINE_WORDS;
     long sum = 0;
-    for (long line = at; line < end; line += 8) {
-      sum += words.getPlain(line);
+    for (int i = 0; i < lines; i++) {
+      sum += words.getPlain(at + (long) i * LINE_WORDS);
     }
     return sum;
   }
@@ -226,6 +227,17 @@ final class SkipListCells {
     Words words = space.words(ref);
     long at = space.at(ref) + 1;
     words.copyTo(at, target, wordsOf(keyBytes));
+  }
+
+  /** Whether so much of a value is in an entry's first cell, behind the key. */
+  static boolean isInOne(int keyBytes, int valueBytes) {
+    return wordsOf(keyBytes) + wordsOf(valueBytes) <= DATA_WORDS;
+  }
+
+  /** Copies the words of a value, or its first ones, that are in the entry's first cell. */
+  void copyValue(long value, int keyBytes, int valueBytes, long[] target) {
+    int ref = (int) value;
+    space.words(ref).copyTo(space.at(ref) + 1 + wordsOf(keyBytes), target, wordsOf(valueBytes));
   }
 
   /** The number that is an entry's value; anything if the op's image is not current any more. */

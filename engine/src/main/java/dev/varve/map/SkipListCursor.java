@@ -20,8 +20,10 @@ import java.util.NoSuchElementException;
  */
 public final class SkipListCursor {
 
-  /** How many cells are fetched at once. */
-  private static final int CELLS_AHEAD = 16;
+  /** How many entries with cells are looked at together after a seek: few, then more. */
+  private static final int FIRST_CELLS = 4;
+
+  private static final int MOST_CELLS = 32;
 
   /** How many inline entries before the end of an image the next one is fetched at the latest. */
   private static final int ENTRIES_AHEAD = 16;
@@ -37,14 +39,22 @@ public final class SkipListCursor {
 
   private boolean isAtEntry;
 
-  /** Of inline entries the place in the batch, otherwise that in the image; -1 at no entry. */
+  /** The place in the batch; -1 at no entry. */
   private int index = -1;
 
-  /** Of inline entries: copies of those of one image from the place that was sought on. */
+  /**
+   * The batch: copies of entries of one image. Inline ones are all that is to be had from there,
+   * and stand; of others the cells are read one by one, while the image is current.
+   */
   private final long[] keys;
 
   private final long[] values;
+  private final boolean isInline;
+  private int begin;
   private int size;
+
+  /** How many cells the next batch has. */
+  private int cells;
 
   /** Up to where in the batch a step needs nothing but a step. */
   private int stop;
@@ -54,16 +64,17 @@ public final class SkipListCursor {
 
   private long next;
 
-  /** Up to which entry cells were fetched in advance. */
-  private int touchedEnd;
-
   /** Keeps the loads that fetch the next node from being optimized away. */
   @SuppressWarnings("UnusedVariable")
   private long touched;
 
-  private long[] viewed;
-  private MemorySegment keyView;
-  private MemorySegment buffer = MemorySegment.ofArray(new long[8]);
+  /** Views of key and value that are made again only if the size differs, as they are garbage. */
+  private MemorySegment keyView = MemorySegment.NULL;
+
+  private MemorySegment valueView = MemorySegment.NULL;
+  private long[] viewedKey = new long[1];
+  private long[] valueWords = new long[8];
+  private MemorySegment buffer = MemorySegment.ofArray(valueWords);
   private int valueBytes;
 
   /** How many bytes of a value are copied at most. */
@@ -77,11 +88,10 @@ public final class SkipListCursor {
     this.op = new SkipListOp(list);
     this.place = op;
     this.current = new SkipListOp(list);
-    int room = list.isInline(0) ? list.geometry.maxEntries() : 0;
-    this.keys = new long[room];
-    this.values = new long[room];
-    this.viewed = list.bytesKeys ? current.keyWords : new long[1];
-    this.keyView = MemorySegment.ofArray(viewed);
+    this.isInline = list.isInline(0);
+    int room = list.geometry.maxEntries();
+    this.keys = new long[isInline ? room : Math.min(room, MOST_CELLS)];
+    this.values = new long[keys.length];
   }
 
   /**
@@ -214,7 +224,7 @@ public final class SkipListCursor {
     if (!isAtEntry) {
       return first();
     }
-    if (keys.length == 0) {
+    if (!isInline) {
       return nextInCells();
     }
     map.checkOpen();
@@ -226,13 +236,31 @@ public final class SkipListCursor {
     }
     long last = keys[index];
     try {
-      if (nextInline()) {
+      if (nextImage()) {
         return isAtEntry;
       }
     } catch (IllegalStateException e) {
       map.successor(op.list, e);
     }
     op.key(last);
+    return seekUp(true);
+  }
+
+  private boolean nextInCells() {
+    // A read that fails leaves anything as current key, so the way on starts from op's.
+    op.key(current);
+    try {
+      if (index + 1 == size && begin + size < place.count) {
+        int from = begin + size;
+        if (copyCells(from, Math.min(from + cells, place.count)) && enter(0)) {
+          return true;
+        }
+      } else if (index + 1 < size ? enter(index + 1) : nextImage()) {
+        return isAtEntry;
+      }
+    } catch (IllegalStateException e) {
+      map.successor(op.list, e);
+    }
     return seekUp(true);
   }
 
@@ -245,21 +273,38 @@ public final class SkipListCursor {
     if (!isAtEntry) {
       return last();
     }
-    if (keys.length == 0) {
-      op.key(current);
-    } else if (index == 0) {
-      op.key(keys[0]);
-    } else {
+    if (!isInline) {
+      return previousInCells();
+    }
+    if (index > 0) {
       map.checkOpen();
       index--;
       return true;
+    }
+    op.key(keys[0]);
+    op.below = true;
+    return seekDown();
+  }
+
+  private boolean previousInCells() {
+    op.key(current);
+    try {
+      if (index > 0) {
+        if (enter(index - 1)) {
+          return true;
+        }
+      } else if (begin > 0 && copyCells(Math.max(0, begin - cells), begin) && enter(size - 1)) {
+        return true;
+      }
+    } catch (IllegalStateException e) {
+      map.successor(op.list, e);
     }
     op.below = true;
     return seekDown();
   }
 
   /** Goes to the next image that has entries, or to none; false if the way must be found anew. */
-  private boolean nextInline() {
+  private boolean nextImage() {
     if (!reachesEnd) {
       return false;
     }
@@ -268,54 +313,22 @@ public final class SkipListCursor {
         return false;
       }
       place = op;
-      if (!copy(0, op.count)) {
+      if (!(isInline ? copy(0, op.count) : copyCells(0, Math.min(cells, op.count)))) {
         return false;
       }
       if (size > 0) {
-        enter(0);
-        return true;
+        return enter(0);
       }
     }
     leave();
     return true;
   }
 
-  private boolean nextInCells() {
-    // A read that fails leaves anything as current key, so the way on starts from op's.
-    op.key(current);
-    try {
-      if (index + 1 < place.count && place.still()) {
-        if (index + 1 >= touchedEnd) {
-          touchCells();
-        }
-        place.slot = index + 1;
-        if (read(place)) {
-          return true;
-        }
-      }
-    } catch (IllegalStateException e) {
-      map.successor(op.list, e);
-    }
-    return seekUp(true);
-  }
-
-  /** Has the next cells fetched, which lie far apart, all at once. */
-  private void touchCells() {
-    int end = Math.min(place.count, index + 1 + CELLS_AHEAD);
-    long sum = 0;
-    for (int i = index + 1; i < end; i++) {
-      long value = place.valueAt(i);
-      sum += place.still() ? place.list.cells.touch(value, mostBytes) : 0;
-    }
-    touched = sum;
-    touchedEnd = end;
-  }
-
   private void leave() {
     isAtEntry = false;
     index = -1;
     stop = 0;
-    touchedEnd = 0;
+    cells = FIRST_CELLS;
   }
 
   private boolean seekUp(boolean higher) {
@@ -387,64 +400,88 @@ public final class SkipListCursor {
   }
 
   /** Copies the entry in an op's slot, and if it is inline others of its image with it. */
-  private boolean read(SkipListOp from, int begin, int end) {
-    if (from != place || from.slot != index + 1) {
-      touchedEnd = 0;
-    }
+  private boolean read(SkipListOp from, int first, int end) {
     place = from;
-    if (keys.length > 0) {
-      if (!copy(begin, end)) {
-        return false;
-      }
-      enter(from.slot - begin);
-      return true;
-    }
-    index = from.slot;
-    long value = from.valueAt(index);
-    if (!current.key(from, from.keyAt(index), value) || !readValue(from, value)) {
-      return false;
-    }
-    isAtEntry = true;
-    return true;
+    int slot = from.slot;
+    return isInline ? copy(first, end) && enter(slot - first) : copy(slot, slot + 1) && enter(0);
   }
 
-  private boolean readValue(SkipListOp from, long value) {
-    SkipListCells cells = from.list.cells;
-    if (!from.list.bytesValues) {
-      number = cells.number(from, value);
-      return from.still();
-    }
-    int bytes = Math.min(cells.valueBytesOf(value), mostBytes);
-    if (!from.still()) {
-      return false;
-    }
-    if (bytes > buffer.byteSize()) {
-      buffer = MemorySegment.ofArray(new long[Math.max(SkipListCells.wordsOf(bytes), 16)]);
-    }
-    valueBytes = bytes;
-    return cells.copyValue(from, value, buffer, bytes);
-  }
-
-  /** Copies entries of the place's image; false if it is not current. */
-  private boolean copy(int begin, int end) {
-    size = end - begin;
+  /** Makes entries of the place's image the batch; false if it is not current. */
+  private boolean copy(int first, int end) {
+    begin = first;
+    size = end - first;
     reachesEnd = end == place.count;
     next = place.next;
-    place.block.copyTo(place.at + SkipListImage.key(begin), keys, size);
-    place.block.copyTo(place.at + SkipListImage.value(place.room, begin), values, size);
+    place.block.copyTo(place.at + SkipListImage.key(first), keys, size);
+    place.block.copyTo(place.at + SkipListImage.value(place.room, first), values, size);
     return place.still();
   }
 
-  /** Goes to an entry of the batch. What follows the image is fetched when half is done. */
-  private void enter(int entry) {
+  /** The same, and has their cells fetched, which lie far apart, all at once. */
+  private boolean copyCells(int first, int end) {
+    if (!copy(first, end)) {
+      return false;
+    }
+    long sum = 0;
+    for (int i = 0; i < size; i++) {
+      sum += place.list.cells.touch(values[i], mostBytes);
+    }
+    touched = sum;
+    cells = Math.min(2 * cells, keys.length);
+    if (reachesEnd) {
+      touchNext();
+    }
+    return true;
+  }
+
+  /**
+   * Goes to an entry of the batch; false if it is in a cell and its image is not current any more.
+   * What follows the image of inline entries is fetched when half is done.
+   */
+  private boolean enter(int entry) {
+    if (!isInline && !readCell(keys[entry], values[entry])) {
+      return false;
+    }
     index = entry;
     isAtEntry = true;
-    if (size - entry < ENTRIES_AHEAD) {
-      stop = size;
-      touchNext();
-    } else {
-      stop = (entry + size) >>> 1;
+    if (isInline) {
+      if (size - entry < ENTRIES_AHEAD) {
+        stop = size;
+        touchNext();
+      } else {
+        stop = (entry + size) >>> 1;
+      }
     }
+    return true;
+  }
+
+  private boolean readCell(long key, long value) {
+    SkipListCells all = place.list.cells;
+    int keyBytes = all.keyBytesOf(value);
+    int bytes = Math.min(SkipListCells.totalBytes(value) - keyBytes, mostBytes);
+    if (!place.still()) {
+      return false;
+    }
+    current.key(key);
+    if (place.list.bytesKeys) {
+      current.keyBytes = keyBytes;
+      all.copyKey(value, keyBytes, current.keyWords(keyBytes));
+    }
+    if (!place.list.bytesValues) {
+      number = all.number(place, value);
+      return place.still();
+    }
+    valueBytes = bytes;
+    if (SkipListCells.wordsOf(bytes) > valueWords.length) {
+      valueWords = new long[Math.max(SkipListCells.wordsOf(bytes), 16)];
+      buffer = MemorySegment.ofArray(valueWords);
+      valueView = MemorySegment.NULL;
+    }
+    if (!SkipListCells.isInOne(keyBytes, bytes)) {
+      return all.copyValue(place, value, buffer, bytes);
+    }
+    all.copyValue(value, keyBytes, bytes, valueWords);
+    return place.still();
   }
 
   private void touchNext() {
@@ -482,7 +519,7 @@ public final class SkipListCursor {
    */
   public long longKey() {
     int at = index;
-    if (at >= 0 && at < keys.length) {
+    if (isInline && at >= 0 && at < keys.length) {
       return keys[at];
     }
     checkAtEntry();
@@ -498,7 +535,7 @@ public final class SkipListCursor {
    */
   public long longValue() {
     int at = index;
-    if (at >= 0 && at < values.length) {
+    if (isInline && at >= 0 && at < values.length) {
       return values[at];
     }
     checkAtEntry();
@@ -514,15 +551,17 @@ public final class SkipListCursor {
    */
   public MemorySegment key() {
     checkAtEntry();
-    if (!map.hasByteKeys()) {
-      keyView.set(Layouts.LE_LONG_UNALIGNED, 0, Long.reverseBytes(longKey()));
-      return keyView.asReadOnly();
+    boolean isNumber = !map.hasByteKeys();
+    if (isNumber) {
+      viewedKey[0] = Long.reverseBytes(longKey());
     }
-    if (viewed != current.keyWords) {
-      viewed = current.keyWords;
-      keyView = MemorySegment.ofArray(viewed);
+    long[] words = isNumber ? viewedKey : current.keyWords;
+    int bytes = isNumber ? Long.BYTES : current.keyBytes;
+    if (keyView.byteSize() != bytes || words != viewedKey) {
+      viewedKey = words;
+      keyView = MemorySegment.ofArray(words).asSlice(0, bytes).asReadOnly();
     }
-    return keyView.asSlice(0, current.keyBytes).asReadOnly();
+    return keyView;
   }
 
   /**
@@ -533,10 +572,14 @@ public final class SkipListCursor {
    */
   public MemorySegment value() {
     checkAtEntry();
+    int bytes = valueBytes;
     if (!map.hasByteValues()) {
       buffer.set(Layouts.LE_LONG_UNALIGNED, 0, longValue());
-      return buffer.asSlice(0, Long.BYTES).asReadOnly();
+      bytes = Long.BYTES;
     }
-    return buffer.asSlice(0, valueBytes).asReadOnly();
+    if (valueView.byteSize() != bytes) {
+      valueView = buffer.asSlice(0, bytes).asReadOnly();
+    }
+    return valueView;
   }
 }

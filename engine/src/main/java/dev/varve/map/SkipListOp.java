@@ -231,6 +231,12 @@ final class SkipListOp {
     return key(other, other.frame(SkipListImage.LOW), other.frame(SkipListImage.LOW_CELL));
   }
 
+  /** Where the words of a key of a size go. */
+  long[] keyWords(int bytes) {
+    reserve(bytes);
+    return keyWords;
+  }
+
   private void reserve(int bytes) {
     if (keyWords.length < SkipListCells.wordsOf(bytes)) {
       keyWords = new long[Math.max(SkipListCells.wordsOf(bytes), 2 * keyWords.length)];

@@ -16,6 +16,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Cursors whose node is changed by others between any two of their accesses. */
@@ -29,28 +30,41 @@ class SkipListCursorTest {
     return "shared beginning " + i;
   }
 
+  /** What others do to a map with the keys 0 to 4. */
+  private static Consumer<SkipListMap> others(String change) {
+    return switch (change) {
+      case "value" -> map -> map.put(text(key(2)), text("another"));
+      case "before" -> map -> map.remove(text(key(0)));
+      case "behind" ->
+          map -> {
+            // Splits the node; cells that were read are used again for others.
+            map.remove(text(key(4)));
+            map.put(text(key(5)), text("five"));
+            map.put(text(key(6)), text("six"));
+            map.put(text(key(7)), text("seven"));
+          };
+      default ->
+          map -> {
+            map.clear();
+            for (int i = 1; i <= 3; i++) {
+              map.put(text(key(i)), text("" + i));
+            }
+          };
+    };
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"value", "before", "behind", "clear"})
-  void theNextEntryIsTheNext(String change) {
-    Consumer<SkipListMap> others =
-        switch (change) {
-          case "value" -> map -> map.put(text(key(2)), text("another"));
-          case "before" -> map -> map.remove(text(key(0)));
-          case "behind" ->
-              map -> {
-                // Splits the node; cells that were read are used again for others.
-                map.remove(text(key(4)));
-                map.put(text(key(5)), text("five"));
-                map.put(text(key(6)), text("six"));
-                map.put(text(key(7)), text("seven"));
-              };
-          default ->
-              map -> {
-                map.clear();
-                map.put(text(key(2)), text("2"));
-                map.put(text(key(3)), text("3"));
-              };
-        };
+  @CsvSource({
+    "value, true",
+    "before, true",
+    "behind, true",
+    "clear, true",
+    "value, false",
+    "before, false",
+    "behind, false",
+    "clear, false"
+  })
+  void theEntryBesideIsTheOneBeside(String change, boolean up) {
     int met = 0;
     for (int access = 1; ; access++, met++) {
       Between between = new Between();
@@ -61,10 +75,10 @@ class SkipListCursorTest {
           map.put(text(key(i)), text("" + i));
         }
         SkipListCursor cursor = map.cursor();
-        assertThat(cursor.ceiling(text(key(1)))).isTrue();
-        between.at(access, () -> others.accept(map));
-        for (int i = 2; i <= 3; i++) {
-          assertThat(cursor.next()).as("access %d", access).isTrue();
+        assertThat(up ? cursor.ceiling(text(key(1))) : cursor.floor(text(key(3)))).isTrue();
+        between.at(access, () -> others(change).accept(map));
+        for (int i = 2; up ? i <= 3 : i >= 1; i += up ? 1 : -1) {
+          assertThat(up ? cursor.next() : cursor.previous()).as("access %d", access).isTrue();
           String found =
               new String(cursor.key().toArray(ValueLayout.JAVA_BYTE), StandardCharsets.UTF_8);
           assertThat(found).as("access %d", access).isEqualTo(key(i));
