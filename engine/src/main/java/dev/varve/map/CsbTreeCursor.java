@@ -210,7 +210,7 @@ public final class CsbTreeCursor {
    */
   public MemorySegment keyBytes() {
     checkKey(true);
-    return cursor.bytes().asSlice(cursor.keyOffset(), cursor.keyBytes()).asReadOnly();
+    return cursor.keyView();
   }
 
   /**
@@ -222,6 +222,6 @@ public final class CsbTreeCursor {
    */
   public MemorySegment valueBytes() {
     checkValue(true);
-    return cursor.bytes().asSlice(cursor.valueOffset(), cursor.valueBytes()).asReadOnly();
+    return cursor.valueView();
   }
 }

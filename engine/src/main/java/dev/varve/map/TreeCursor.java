@@ -5,6 +5,7 @@ import dev.varve.memory.Words;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,6 +58,11 @@ final class TreeCursor {
   private final int[] keyOffsets;
   private final int[] valueOffsets;
 
+  /** Views of them, made again only where places or sizes differ, as they are garbage. */
+  private final @Nullable MemorySegment[] keyViews;
+
+  private final @Nullable MemorySegment[] valueViews;
+
   /** The last key of the batch before, while seeking by it. */
   private MemorySegment pivot = MemorySegment.NULL;
 
@@ -91,6 +97,8 @@ final class TreeCursor {
     refs = layout.variableKeys ? new long[capacity] : keys;
     keyOffsets = layout.variableKeys ? new int[capacity] : new int[0];
     valueOffsets = layout.variableValues ? new int[capacity] : new int[0];
+    keyViews = new MemorySegment[keyOffsets.length];
+    valueViews = new MemorySegment[valueOffsets.length];
   }
 
   boolean isOnEntry() {
@@ -130,6 +138,25 @@ final class TreeCursor {
 
   int valueBytes() {
     return TreeBlobs.bytes(values[current()]);
+  }
+
+  /** The bytes of the key, until the cursor moves. */
+  MemorySegment keyView() {
+    return view(keyViews, keyOffset(), keyBytes());
+  }
+
+  /** The bytes of the value, until the cursor moves. */
+  MemorySegment valueView() {
+    return view(valueViews, valueOffset(), valueBytes());
+  }
+
+  private MemorySegment view(@Nullable MemorySegment[] views, int offset, int bytes) {
+    MemorySegment view = views[at];
+    if (view == null || view.byteSize() != bytes || view.address() != buffer.address() + offset) {
+      view = buffer.asSlice(offset, bytes).asReadOnly();
+      views[at] = view;
+    }
+    return view;
   }
 
   /** Goes to the first entry in a direction. */
@@ -429,6 +456,8 @@ final class TreeCursor {
       }
     }
     if (buffer.byteSize() < bytes) {
+      Arrays.fill(keyViews, null);
+      Arrays.fill(valueViews, null);
       buffer = Arena.ofAuto().allocate(Math.max(FIRST_BUFFER_BYTES, bytes + (bytes >> 1)));
     }
     long sum = 0;

@@ -125,7 +125,14 @@ final class SegmentWords implements Words {
   public void copyTo(
       long index, MemorySegment target, ValueLayout.OfLong layout, long offset, int count) {
     Objects.checkFromIndexSize(index, count, size);
-    MemorySegment.copy(segment, Layouts.LE_LONG, index << SHIFT, target, layout, offset, count);
+    if (count <= FEW) {
+      for (int i = 0; i < count; i++) {
+        long word = (long) WORD.get(segment, (index + i) << SHIFT);
+        target.set(layout, offset + ((long) i << SHIFT), word);
+      }
+    } else {
+      MemorySegment.copy(segment, Layouts.LE_LONG, index << SHIFT, target, layout, offset, count);
+    }
   }
 
   @Override
