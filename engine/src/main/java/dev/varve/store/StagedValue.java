@@ -4,13 +4,9 @@ package dev.varve.store;
 import dev.varve.ClosedException;
 import dev.varve.FullException;
 import dev.varve.StorageException;
-import dev.varve.VarveException;
-import dev.varve.file.Durability;
 import java.io.OutputStream;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -57,15 +53,6 @@ public final class StagedValue implements AutoCloseable {
   /** So many bytes are in memory at most. */
   static final int BUFFER_BYTES = 256 << 10;
 
-  /** The least room that is taken for one of unknown size, 1 MiB, in buffers. */
-  private static final int LEAST = 4;
-
-  /** The most room that is taken beforehand, and by which the file grows at once: 64 MiB. */
-  private static final int MOST = 256;
-
-  /** Up to so many buffers, 16 MiB, it moves to a larger run; that is where each run can grow. */
-  private static final int MOST_MOVED = 64;
-
   static final long UNKNOWN = -1;
 
   private enum State {
@@ -79,7 +66,6 @@ public final class StagedValue implements AutoCloseable {
 
   private final Handle handle;
   private final long expected;
-  private final int pageShift;
   private long deadLeaders;
 
   /** The end of what was written, from {@link #bufferStart} on; pages have what is before. */
@@ -88,15 +74,7 @@ public final class StagedValue implements AutoCloseable {
   private long bufferStart;
   private int buffered;
 
-  /**
-   * The pages: the content begins behind the room for a header in the first run, and goes on in the
-   * others. Empty while all is in the buffer.
-   */
-  private final List<StagedRun> runs = new ArrayList<>();
-
-  /** The file that they are in. */
-  private @Nullable Generation home;
-
+  private final StagedRoom room;
   private volatile long written;
 
   // Guarded by this, which is never held while anything is waited for.
@@ -107,8 +85,8 @@ public final class StagedValue implements AutoCloseable {
   private StagedValue(Handle handle, long expected, int bufferBytes) {
     this.handle = handle;
     this.expected = expected;
-    this.pageShift = handle.pageShift();
     this.buffer = Arena.ofAuto().allocate(bufferBytes, 64);
+    this.room = new StagedRoom(handle, bufferBytes, expected != UNKNOWN);
   }
 
   /**
@@ -123,7 +101,7 @@ public final class StagedValue implements AutoCloseable {
     try {
       value.deadLeaders = handle.shared.deadLeaders();
       if (expected > bufferBytes) {
-        value.grow(value.pagesFor(expected));
+        value.room.reserve(expected, 0);
       }
     } finally {
       value.exit();
@@ -174,7 +152,7 @@ public final class StagedValue implements AutoCloseable {
     }
     try {
       if (isOver) {
-        letGo();
+        room.letGo();
       }
     } finally {
       handle.release();
@@ -223,11 +201,8 @@ public final class StagedValue implements AutoCloseable {
     try {
       checkState(State.OPEN);
       checkSize(before + bytes);
-      if (!runs.isEmpty() || before + bytes > buffer.byteSize()) {
-        long missing = pagesFor(before + bytes) - pages();
-        if (missing > 0) {
-          grow(missing);
-        }
+      if (!room.isEmpty() || before + bytes > buffer.byteSize()) {
+        room.reserve(before + bytes, bufferStart);
       }
       add(source, offset, bytes);
       written = before + bytes;
@@ -265,45 +240,11 @@ public final class StagedValue implements AutoCloseable {
 
   /** Writes the buffer to the pages. */
   private void flush() {
-    if (buffered == 0) {
-      return;
+    if (buffered > 0) {
+      room.write(bufferStart, buffered == buffer.byteSize() ? buffer : buffer.asSlice(0, buffered));
+      bufferStart += buffered;
+      buffered = 0;
     }
-    check();
-    PageFile file = home().file;
-    long position = Node.CONTENT + bufferStart;
-    int done = 0;
-    long start = 0;
-    for (int i = 0; i < runs.size() && done < buffered; i++) {
-      StagedRun run = runs.get(i);
-      long at = position + done - start;
-      long bytes = run.count() << pageShift;
-      if (at < bytes) {
-        int part = (int) Math.min(buffered - done, bytes - at);
-        boolean isAll = part == buffer.byteSize();
-        file.write(run.page(), at, isAll ? buffer : buffer.asSlice(done, part));
-        done += part;
-      }
-      start += bytes;
-    }
-    bufferStart += buffered;
-    buffered = 0;
-  }
-
-  /** Checks that the pages are still this handle's, before it writes to them. */
-  private void check() {
-    handle.shared.checkPoison();
-    try {
-      handle.checkSession();
-    } catch (InternalError e) {
-      throw handle.failed(e);
-    }
-    if (!handle.slots.isMine()) {
-      throw handle.slots.lost();
-    }
-  }
-
-  private Generation home() {
-    return Objects.requireNonNull(home, "home");
   }
 
   /**
@@ -350,154 +291,6 @@ public final class StagedValue implements AutoCloseable {
     }
   }
 
-  // Room.
-
-  /** Returns how many pages a value takes. */
-  private long pagesFor(long bytes) {
-    return (Node.CONTENT + bytes + (1L << pageShift) - 1) >>> pageShift;
-  }
-
-  /** Returns how many pages so many buffers take. */
-  private long buffers(int count) {
-    return (count * buffer.byteSize()) >>> pageShift;
-  }
-
-  private long pages() {
-    long pages = 0;
-    for (int i = 0; i < runs.size(); i++) {
-      pages += runs.get(i).count();
-    }
-    return pages;
-  }
-
-  /** Takes at least so many more pages. */
-  private void grow(long needed) {
-    long wanted = expected == UNKNOWN ? Math.clamp(pages(), buffers(LEAST), buffers(MOST)) : needed;
-    try {
-      take(Math.max(needed, wanted), true);
-    } catch (FullException e) {
-      if (expected != UNKNOWN) {
-        throw e;
-      }
-      take(needed, false);
-    }
-  }
-
-  /** Takes more pages, and moves all to another run where that is better, unless it may not. */
-  private void take(long more, boolean mayMove) {
-    prepare(more);
-    StagedRun run;
-    Generation file;
-    boolean isLonger;
-    boolean moves;
-    try (WriteTransaction transaction = WriteTransaction.begin(handle, Durability.NONE)) {
-      WriteView view = transaction.view();
-      file = view.generation;
-      boolean isShort = mayMove && pages() <= buffers(MOST_MOVED);
-      moves = !runs.isEmpty() && (home != file || isShort);
-      StagedRun longer = home == file ? view.extend(runs.getLast(), more) : null;
-      isLonger = longer != null;
-      run = longer != null ? longer : view.stage(moves ? pages() + more : more);
-      commit(transaction, file);
-    }
-    if (moves && !isLonger) {
-      move(file, run);
-      return;
-    }
-    if (isLonger) {
-      runs.removeLast();
-    }
-    runs.add(run);
-    if (home == file) {
-      handle.unkeep(file);
-    }
-    home = file;
-  }
-
-  /**
-   * Lets the file grow by small steps, between which others have the turn, where much is needed.
-   */
-  private void prepare(long count) {
-    long step = buffers(MOST);
-    boolean isThere = count <= step;
-    for (long grown = 0; !isThere && grown < count; grown += step) {
-      try (WriteTransaction transaction = WriteTransaction.begin(handle, Durability.NONE)) {
-        isThere = transaction.view().growTowards(count, step);
-        transaction.commit();
-      }
-    }
-  }
-
-  /** Commits the staging of a run, whose file is kept open from then on. */
-  private void commit(WriteTransaction transaction, Generation file) {
-    handle.keep(file); // before another one can replace it
-    boolean[] isStaged = {false};
-    transaction.view().whenSettled(forGood -> isStaged[0] = forGood);
-    try {
-      transaction.commit();
-    } catch (VarveException e) {
-      if (!isStaged[0]) {
-        throw e;
-      }
-      // It is published; a sync that came after it failed, which means nothing to a stage.
-    } finally {
-      if (!isStaged[0]) {
-        handle.unkeep(file);
-      }
-    }
-  }
-
-  /** Goes over to another run, of the same file or another one, with all that is in the pages. */
-  private void move(Generation file, StagedRun run) {
-    boolean done = false;
-    try {
-      copyTo(file.file, run.page());
-      done = true;
-    } finally {
-      if (!done) {
-        handle.staging.letGo(List.of(run));
-        handle.unkeep(file);
-      }
-    }
-    Generation former = home();
-    List<StagedRun> left = List.copyOf(runs);
-    synchronized (this) {
-      runs.clear();
-      runs.add(run);
-      home = file;
-    }
-    handle.unkeep(former);
-    if (former == file) {
-      handle.staging.letGo(left);
-      handle.staging.giveBack();
-    }
-  }
-
-  /** Writes what is in the pages to a run, behind the room for its header; it may be its own. */
-  void copyTo(PageFile target, long page) {
-    PageFile source = home().file;
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment part = arena.allocate(BUFFER_BYTES, 64);
-      long end = Node.CONTENT + bufferStart;
-      long to = 0;
-      for (int i = 0; i < runs.size() && to < end; i++) {
-        StagedRun run = runs.get(i);
-        long bytes = Math.min(run.count() << pageShift, end - to);
-        for (long at = to == 0 ? Node.CONTENT : 0; at < bytes; ) {
-          MemorySegment now = part.asSlice(0, Math.min(BUFFER_BYTES, bytes - at));
-          if (source.read(run.page(), at, now) != now.byteSize()) {
-            throw new StorageException(
-                handle.name() + " was cut while a value was staged; write the value again");
-          }
-          check();
-          target.write(page, to + at, now);
-          at += now.byteSize();
-        }
-        to += bytes;
-      }
-    }
-  }
-
   // Completing and putting it.
 
   /**
@@ -516,9 +309,7 @@ public final class StagedValue implements AutoCloseable {
       if (!isComplete()) {
         checkState(State.OPEN);
         finish();
-        if (runs.size() > 1) {
-          gather();
-        }
+        room.gather(written);
         state(State.COMPLETE);
       }
     } finally {
@@ -536,21 +327,9 @@ public final class StagedValue implements AutoCloseable {
       throw new IllegalStateException(
           this + " has " + written + " bytes of the " + expected + " that it was staged for");
     }
-    if (!runs.isEmpty()) {
+    if (!room.isEmpty()) {
       flush();
     }
-  }
-
-  private void gather() {
-    prepare(pagesFor(written));
-    StagedRun run;
-    Generation file;
-    try (WriteTransaction transaction = WriteTransaction.begin(handle, Durability.NONE)) {
-      file = transaction.view().generation;
-      run = transaction.view().stage(pagesFor(written));
-      commit(transaction, file);
-    }
-    move(file, run);
   }
 
   /** Puts it as the value of the key of a view. */
@@ -567,7 +346,7 @@ public final class StagedValue implements AutoCloseable {
       }
       checkState(State.COMPLETE);
       boolean had =
-          runs.isEmpty()
+          room.isEmpty()
               ? table.put(view, buffer.asSlice(0, buffered))
               : view.attach(view.tableForWriting(table), this);
       state(State.PUT);
@@ -580,7 +359,12 @@ public final class StagedValue implements AutoCloseable {
 
   /** Returns its only run, null if that is not in a file. */
   @Nullable StagedRun runIn(Generation file) {
-    return home == file ? runs.getFirst() : null;
+    return room.runIn(file);
+  }
+
+  /** Writes what is in its pages to a run of a file, behind the room for its header. */
+  void copyTo(PageFile target, long page) {
+    room.copyTo(target, page, bufferStart);
   }
 
   /** For tests: whether a transaction has put it that has committed. */
@@ -590,12 +374,12 @@ public final class StagedValue implements AutoCloseable {
 
   /** For tests: returns how many runs it has. */
   int runs() {
-    return runs.size();
+    return room.runs();
   }
 
   /** For tests: returns the first page of its first run. */
   long firstPage() {
-    return runs.getFirst().page();
+    return room.firstPage();
   }
 
   /** Returns how many leaders of a sync had been found dead before it was written. */
@@ -605,17 +389,9 @@ public final class StagedValue implements AutoCloseable {
 
   /** Takes note of the end of what has put it: for good, or not at all. */
   private void settled(boolean forGood) {
-    Generation former = null;
-    synchronized (this) {
-      state = forGood ? State.DONE : State.COMPLETE;
-      if (forGood) {
-        runs.clear();
-        former = home;
-        home = null;
-      }
-    }
-    if (former != null) {
-      handle.unkeep(former);
+    state(forGood ? State.DONE : State.COMPLETE);
+    if (forGood) {
+      room.forget();
     }
   }
 
@@ -637,25 +413,7 @@ public final class StagedValue implements AutoCloseable {
         return; // who uses it lets go
       }
     }
-    letGo();
-  }
-
-  private void letGo() {
-    List<StagedRun> left;
-    Generation former;
-    synchronized (this) {
-      left = List.copyOf(runs);
-      runs.clear();
-      former = home;
-      home = null;
-    }
-    if (former != null) {
-      handle.unkeep(former);
-    }
-    if (!left.isEmpty()) {
-      handle.staging.letGo(left);
-      handle.staging.giveBack();
-    }
+    room.letGo();
   }
 
   /** Returns for example {@code staged value of store data.varve}. */
