@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.file;
 
+import dev.varve.ChildJvm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 
 /** A second JVM with the class path of this test, which is spoken to line by line. */
@@ -20,19 +19,8 @@ final class ChildProcess implements AutoCloseable {
         new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
   }
 
-  static List<String> command(Class<?> main, Object... arguments) {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-    for (Object argument : arguments) {
-      command.add(argument.toString());
-    }
-    return command;
-  }
-
   static ChildProcess start(Class<?> main, Object... arguments) throws IOException {
-    return new ChildProcess(command(main, arguments));
+    return new ChildProcess(ChildJvm.command(main, arguments));
   }
 
   static ChildProcess start(List<String> command) throws IOException {

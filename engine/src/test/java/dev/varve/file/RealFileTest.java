@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
+import dev.varve.ChildJvm;
 import dev.varve.ClosedException;
 import dev.varve.StorageException;
 import java.io.IOException;
@@ -132,7 +133,7 @@ class RealFileTest {
   void aLimitOnTheLengthOfFilesIsAFullDisk() throws Exception {
     List<String> command =
         new ArrayList<>(List.of("bash", "-c", "ulimit -f 1024; exec \"$@\"", "bash"));
-    command.addAll(ChildProcess.command(LimitedProcess.class, dir));
+    command.addAll(ChildJvm.command(LimitedProcess.class, dir));
     command.add(command.indexOf("-cp"), "-XX:-UsePerfData");
     try (ChildProcess child = ChildProcess.start(command)) {
       assertThat(child.rest().lines())
@@ -150,7 +151,7 @@ class RealFileTest {
   void aFileThatCannotBeOpenedIsNotCreated() throws Exception {
     List<String> command =
         new ArrayList<>(List.of("bash", "-c", "ulimit -n 100; exec \"$@\"", "bash"));
-    command.addAll(ChildProcess.command(CrowdedProcess.class, dir));
+    command.addAll(ChildJvm.command(CrowdedProcess.class, dir));
     try (ChildProcess child = ChildProcess.start(command)) {
       assertThat(child.rest().lines())
           .containsExactly("exit 0", "created, ConflictException", "StorageException, created");
@@ -166,7 +167,7 @@ class RealFileTest {
     List<String> command = new ArrayList<>(List.of("strace", "-f", "-qq", "-o", "/dev/null"));
     Assumptions.assumeTrue(works(List.of("strace", "-o", "/dev/null", "true")), "strace works");
     command.addAll(List.of("-e", "trace=" + systemCall, "-e", inject));
-    command.addAll(ChildProcess.command(SyncingProcess.class, dir, what));
+    command.addAll(ChildJvm.command(SyncingProcess.class, dir, what));
     try (ChildProcess child = ChildProcess.start(command)) {
       assertThat(child.rest().lines())
           .containsExactly(

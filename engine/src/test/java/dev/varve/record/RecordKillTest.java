@@ -3,6 +3,7 @@ package dev.varve.record;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.varve.ChildJvm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -36,17 +37,9 @@ class RecordKillTest {
     private long opened = -1;
     private String wrong = "";
 
-    Child(String role, Path file) throws IOException {
+    Child(ChildJvm jvm, String role, Path file) throws IOException {
       process =
-          new ProcessBuilder(
-                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-XX:+UseSerialGC",
-                  "-XX:TieredStopAtLevel=1",
-                  "-cp",
-                  System.getProperty("java.class.path"),
-                  RecordKillProcess.class.getName(),
-                  role,
-                  file.toString())
+          new ProcessBuilder(jvm.run(RecordKillProcess.class, role, file))
               .redirectErrorStream(true)
               .start();
       thread = new Thread(this::listen);
@@ -107,6 +100,10 @@ class RecordKillTest {
     void kill() throws InterruptedException {
       // By its handle: Process.destroyForcibly would close what it said.
       process.toHandle().destroyForcibly();
+      awaitEnd();
+    }
+
+    void awaitEnd() throws InterruptedException {
       process.waitFor();
       thread.join();
       assertThat(wrong).isEmpty();
@@ -120,13 +117,19 @@ class RecordKillTest {
     Random random = new Random(seed);
     Path file = home.resolve("f.vrec");
     RecordWriter.builder(file).create().close();
-    long acknowledged = -1;
-    Child follower = new Child("follow", file);
+    ChildJvm jvm = ChildJvm.sharing(home);
+    // The first one ends in order, for the archive of the classes.
+    Child first = new Child(jvm, "write", file);
+    first.await(100);
+    first.process.toHandle().destroy();
+    first.awaitEnd();
+    long acknowledged = first.last();
+    Child follower = new Child(jvm, "follow", file);
     try {
       for (int kill = 0; kill < KILLS; kill++) {
-        Child writer = new Child("write", file);
+        Child writer = new Child(jvm, "write", file);
         try {
-          writer.await(acknowledged + 1 + random.nextInt(1500));
+          writer.await(acknowledged + 1 + random.nextInt(1 + random.nextInt(1500)));
         } finally {
           writer.kill();
         }
@@ -136,7 +139,7 @@ class RecordKillTest {
           follower.await(random.nextLong(acknowledged + 1));
           follower.kill();
           long came = follower.last();
-          follower = new Child("follow", file);
+          follower = new Child(jvm, "follow", file);
           follower.await(came + 1 <= acknowledged ? came + 1 : acknowledged);
           assertThat(follower.first()).isLessThanOrEqualTo(came + 1);
         } else if (kill % 3 == 0) {

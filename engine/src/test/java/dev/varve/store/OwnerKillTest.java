@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.BusyException;
+import dev.varve.ChildJvm;
 import dev.varve.file.Storage;
 import dev.varve.store.Machine.Handle;
 import java.nio.file.Path;
@@ -17,14 +18,7 @@ class OwnerKillTest {
   @TempDir Path dir;
 
   private Process start() throws Exception {
-    return new ProcessBuilder(
-            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1",
-            "-cp",
-            System.getProperty("java.class.path"),
-            OwnerProcess.class.getName(),
-            dir.toString())
+    return new ProcessBuilder(ChildJvm.command(OwnerProcess.class, dir))
         .redirectError(ProcessBuilder.Redirect.INHERIT)
         .start();
   }

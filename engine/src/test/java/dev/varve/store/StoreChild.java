@@ -3,9 +3,11 @@ package dev.varve.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.varve.ChildJvm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 
 /** A {@link StoreProcess}, whose lines are read by a thread. */
 final class StoreChild implements AutoCloseable {
@@ -20,21 +22,15 @@ final class StoreChild implements AutoCloseable {
   private final StringBuilder wrong = new StringBuilder();
 
   StoreChild(String role, Path store, long seed) throws IOException {
-    process =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-ea",
-                "-Xmx128m",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                StoreProcess.class.getName(),
-                role,
-                store.toString(),
-                Long.toString(seed))
-            .redirectErrorStream(true)
-            .start();
+    this(ChildJvm.command(StoreProcess.class, role, store, seed));
+  }
+
+  StoreChild(ChildJvm jvm, String role, Path store, long seed) throws IOException {
+    this(jvm.run(StoreProcess.class, role, store, seed));
+  }
+
+  private StoreChild(List<String> command) throws IOException {
+    process = new ProcessBuilder(command).redirectErrorStream(true).start();
     thread = new Thread(this::listen);
     thread.start();
   }
@@ -134,6 +130,11 @@ final class StoreChild implements AutoCloseable {
   void kill() throws InterruptedException {
     // By its handle: Process.destroyForcibly would close what it said.
     process.toHandle().destroyForcibly();
+    awaitEnd();
+  }
+
+  /** Waits for the end of the process, and hears what it had said. */
+  void awaitEnd() throws InterruptedException {
     process.waitFor();
     thread.join();
   }

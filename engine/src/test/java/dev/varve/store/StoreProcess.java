@@ -67,7 +67,7 @@ final class StoreProcess {
       try (Store store = Store.open(path, options)) {
         StoreLoad load = new StoreLoad(store);
         say("opened " + store.<Long>read(tx -> load.count(tx, writer)));
-        for (int i = random.nextInt(200); i >= 0; i--) {
+        for (int i = random.nextInt(1 + random.nextInt(200)); i >= 0; i--) {
           say(Long.toString(load.commit(writer, random)));
           if (random.nextInt(12) == 0) {
             load.stream(writer, random);
@@ -90,7 +90,7 @@ final class StoreProcess {
       try (Store store = Store.open(path, options)) {
         StoreLoad load = new StoreLoad(store);
         try (ReadTransaction pinned = store.beginRead()) {
-          for (int i = random.nextInt(40); i >= 0; i--) {
+          for (int i = random.nextInt(1 + random.nextInt(40)); i >= 0; i--) {
             int checked = i % 8 == 0 ? load.check(pinned) : 0;
             try (ReadTransaction tx =
                 random.nextInt(4) == 0 ? store.beginReadDurable() : store.beginRead()) {
