@@ -197,6 +197,20 @@ class StoreInterruptsTest {
   }
 
   @Test
+  void forTheGateInASwitch() throws Exception {
+    holdGate();
+    interrupt(store::compact);
+  }
+
+  @Test
+  void forASwitchThatIsUnderWay() throws Exception {
+    holdGate();
+    handle.shared.switching(1L << 40);
+    interrupt(() -> put(store, Durability.NONE));
+    assertThat(handle.shared.switching()).isZero();
+  }
+
+  @Test
   void forTheTurnToGrowAStage() throws Exception {
     held.push(other.beginWrite());
     interrupt(
