@@ -47,9 +47,16 @@ class StoreInterruptsTest {
   }
 
   @AfterEach
-  void close() {
+  void close() throws Exception {
+    letGo(); // after a failure
     store.close();
     other.close();
+  }
+
+  private void letGo() throws Exception {
+    while (!held.isEmpty()) {
+      held.pop().close();
+    }
   }
 
   private static Handle handle(Store store) {
@@ -91,9 +98,7 @@ class StoreInterruptsTest {
       assertThat(failure.get()).isNull();
       assertThat(thread.isAlive()).as("waits").isTrue();
     }
-    while (!held.isEmpty()) {
-      held.pop().close();
-    }
+    letGo();
     thread.join();
     assertThat(failure.get()).isNull();
     assertThat(isStill[0]).as("the flag").isTrue();
