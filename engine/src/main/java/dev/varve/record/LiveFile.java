@@ -2,7 +2,6 @@
 package dev.varve.record;
 
 import static dev.varve.memory.Layouts.LE_INT;
-import static dev.varve.memory.Layouts.LE_INT_UNALIGNED;
 import static dev.varve.memory.Layouts.LE_LONG;
 
 import dev.varve.NotFoundException;
@@ -167,17 +166,19 @@ final class LiveFile implements AutoCloseable {
     return used;
   }
 
-  /** Publishes a record; there is room for it. */
-  void append(MemorySegment record, long offset, int length) {
+  /**
+   * Publishes a record; there is room for it.
+   *
+   * @param from private memory that holds its frame
+   * @param offset where the frame begins, a multiple of 4
+   * @param bytes its length, a multiple of 4
+   */
+  void append(MemorySegment from, long offset, int bytes) {
     long at = data + used;
-    long end = at + 4 + Format.up4(length);
+    long end = at + bytes;
     try {
-      if ((length & 3) != 0) {
-        memory.set(LE_INT, end - 4, 0);
-      }
-      memory.set(LE_INT, at, length);
-      MemorySegment.copy(record, offset, memory, at + 4, length);
-      if (stored(at) != length || (isOnPages(at, end) && !holds(at, record, offset, length))) {
+      MemorySegment.copy(from, offset, memory, at, bytes);
+      if (!holds(at, from, offset) || (isOnPages(at, end) && !holds(at, end, from, offset))) {
         Faults.surface();
         throw broken("does not hold what was stored", null);
       }
@@ -193,32 +194,17 @@ final class LiveFile implements AutoCloseable {
   }
 
   /** Reads back one word of each page of a frame behind the first page. */
-  private boolean holds(long at, MemorySegment record, long offset, int length) {
-    long last = at + Format.up4(length);
-    for (long q = (at + LiveLayout.PAGE) & -LiveLayout.PAGE; q < last; q += LiveLayout.PAGE) {
-      if (stored(q) != record.get(LE_INT_UNALIGNED, offset + q - at - 4)) {
+  private boolean holds(long at, long end, MemorySegment from, long offset) {
+    for (long q = (at + LiveLayout.PAGE) & -LiveLayout.PAGE; q < end; q += LiveLayout.PAGE) {
+      if (!holds(q, from, offset + q - at)) {
         return false;
       }
     }
-    return (last & (LiveLayout.PAGE - 1)) != 0
-        || stored(last) == lastWord(record, offset + length, length);
+    return true;
   }
 
-  private int stored(long at) {
-    return (int) LiveLayout.INT.getOpaque(memory, at);
-  }
-
-  /** Returns the last word of a frame: up to four bytes of the record, then zeros. */
-  private static int lastWord(MemorySegment record, long end, int length) {
-    int padding = -length & 3;
-    if (length >= 4) {
-      return record.get(LE_INT_UNALIGNED, end - 4) >>> (8 * padding);
-    }
-    int word = 0;
-    for (int i = 1; i <= length; i++) {
-      word = (word << 8) | Byte.toUnsignedInt(record.get(Layouts.BYTE, end - i));
-    }
-    return word;
+  private boolean holds(long at, MemorySegment from, long offset) {
+    return (int) LiveLayout.INT.getOpaque(memory, at) == from.get(LE_INT, offset);
   }
 
   /**

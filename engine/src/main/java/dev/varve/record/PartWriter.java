@@ -146,10 +146,12 @@ final class PartWriter implements AutoCloseable {
     if (run.frames() > room) {
       makeRoom();
     }
+    long at = run.store(record, offset, (int) length);
+    int bytes = 4 + (int) Format.up4(length);
     if (live != null) {
-      publish(live, record, offset, (int) length);
+      publish(live, at, bytes);
     }
-    run.append(record, offset, (int) length);
+    run.append(bytes);
   }
 
   /** Does what must be done before the open block takes another record. */
@@ -188,9 +190,9 @@ final class PartWriter implements AutoCloseable {
     buildDueIndex();
   }
 
-  private void publish(LiveFile to, MemorySegment record, long offset, int length) {
+  private void publish(LiveFile to, long at, int bytes) {
     try {
-      to.append(record, offset, length);
+      to.append(run.memory(), at, bytes);
     } catch (StorageException e) {
       withdraw(e);
       try {

@@ -116,16 +116,21 @@ final class Run implements AutoCloseable {
     }
   }
 
-  /** Appends a frame to the open block. */
-  void append(MemorySegment record, long offset, int length) {
+  /** Stores a frame behind the open block, which does not have it yet; returns where. */
+  long store(MemorySegment record, long offset, int length) {
     long at = used + Format.UNIT + frames;
     if ((length & 3) != 0) {
       memory.set(LE_INT, at + Format.up4(length), 0);
     }
     memory.set(LE_INT, at, length);
     MemorySegment.copy(record, offset, memory, at + 4, length);
+    return at;
+  }
+
+  /** Appends the frame that was stored last to the open block. */
+  void append(int bytes) {
     starts[records++] = (int) frames;
-    frames += 4 + Format.up4(length);
+    frames += bytes;
   }
 
   /** Adds to the checksum what was appended, while it is in the processor's nearest cache. */
