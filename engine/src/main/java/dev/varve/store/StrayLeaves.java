@@ -26,6 +26,8 @@ final class StrayLeaves {
     this.catalog = catalog;
   }
 
+  private record Branch(long page, long birth) {}
+
   /** Leaves of one table, which follow each other: those below a branch, or one alone. */
   static final class Stray {
     final long birth;
@@ -49,20 +51,24 @@ final class StrayLeaves {
    */
   List<NavigableMap<byte[], Stray>> find() {
     List<Stray> found = new ArrayList<>();
-    List<Long> branches = new ArrayList<>();
+    List<Branch> branches = new ArrayList<>();
     List<Long> leaves = new ArrayList<>();
     MemorySegment buffer = file.newBuffer();
     for (long page = FreeSpace.FIRST_PAGE; page < file.pageCount; page++) {
       if (pages.isStray(page) && file.isNode(page, buffer)) {
-        (Node.level(buffer, 0) == 1 ? branches : leaves).add(page);
-        if (Node.level(buffer, 0) > 1) {
-          leaves.removeLast();
+        int level = Node.level(buffer, 0);
+        if (level == 1) {
+          branches.add(new Branch(page, Node.birth(buffer, 0)));
+        } else if (level == 0) {
+          leaves.add(page);
         }
       }
       pages.tell(1);
     }
-    for (long page : branches) {
-      if (file.isNode(page, buffer)) {
+    // The newest first: an older one may still lead to some of its leaves.
+    branches.sort((a, b) -> Long.compareUnsigned(b.birth, a.birth));
+    for (Branch branch : branches) {
+      if (file.isNode(branch.page, buffer)) {
         stray(buffer, found);
       }
     }
