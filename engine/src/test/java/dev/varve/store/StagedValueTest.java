@@ -887,9 +887,11 @@ class StagedValueTest {
         assertSound(store, (200L << 20) / 4096 + 1);
       }
       before = snapshot(store);
+      long pages = store.check().pages();
       try (StagedValue value = store.stage(200L << 20)) {
         assertThat(value.runs()).isEqualTo(1);
         assertThat(snapshot(store) - before).as("there is room").isEqualTo(2);
+        assertThat(store.check().pages()).as("in what is free").isEqualTo(pages);
       }
       assertSound(store, 0);
     }
