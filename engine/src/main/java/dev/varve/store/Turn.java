@@ -104,7 +104,8 @@ final class Turn {
 
   private boolean enter(Waiting waiting, Duration timeout, BooleanSupplier needless) {
     if (!inside.enter(waiting, needless)) {
-      if (needless.getAsBoolean()) {
+      // What it was needless for may not hold any more: then the caller finds out.
+      if (!waiting.isOver() || needless.getAsBoolean()) {
         return false;
       }
       throw busy(shared.owner(word), timeout);

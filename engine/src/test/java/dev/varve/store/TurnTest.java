@@ -71,6 +71,16 @@ class TurnTest {
     a.writer.take(Duration.ZERO);
   }
 
+  /** What a thread was dismissed for may not hold any more when it looks: it is not late. */
+  @Test
+  void needlessForAMoment() {
+    a.leader.take(Duration.ZERO);
+    int[] looks = {0};
+    assertThat(a.leader.take(LONG, () -> looks[0]++ == 0)).isFalse();
+    assertThat(a.leader.waiters()).isZero();
+    assertThat(a.leader.release()).isTrue();
+  }
+
   @Test
   void theClockOfTheStorageCounts() throws Exception {
     b.writer.take(Duration.ZERO);
