@@ -277,7 +277,8 @@ class ShardedWriterTest {
         kept.add(text("f", i));
       }
     }
-    assertThat(kept.size()).isBetween(200, 550);
+    // One shard may have been full before the other's worker had its first batch.
+    assertThat(kept.size()).isBetween(100, 550);
     Collections.sort(kept);
     assertThat(content(storage)).isEqualTo(kept);
   }
