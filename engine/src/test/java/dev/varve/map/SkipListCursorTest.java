@@ -91,6 +91,26 @@ class SkipListCursorTest {
     assertThat(met).isGreaterThan(20);
   }
 
+  /** Views are kept; one of another size, or of an array that has grown since, would be wrong. */
+  @Test
+  void viewsAreOfTheEntry() {
+    String[] keys = {"a", "b".repeat(100), "c", "dd"};
+    String[] values = {"12345", "1".repeat(500), "12", "x"};
+    try (SkipListMap map = SkipListMap.builder().build()) {
+      for (int i = 0; i < keys.length; i++) {
+        map.put(text(keys[i]), text(values[i]));
+      }
+      SkipListCursor cursor = map.cursor();
+      for (int i = 0; i < keys.length; i++) {
+        assertThat(cursor.next()).isTrue();
+        if (i != 1) {
+          assertThat(cursor.key().mismatch(text(keys[i]))).as("key %d", i).isEqualTo(-1);
+          assertThat(cursor.value().mismatch(text(values[i]))).as("value %d", i).isEqualTo(-1);
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"values", "removals", "splits", "clear"})
   void numbersAreOfOneImage(String change) {
