@@ -4,12 +4,10 @@ package dev.varve.map;
 import dev.varve.memory.Layouts;
 import dev.varve.memory.Words;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 
 /**
- * Byte strings in words: the first byte is the highest of the first word, the last word is filled
- * up with zeros, so that words compare as the bytes do.
+ * Byte strings as they are outside, the last word filled up with zeros. {@link #word} gives words
+ * with the first byte as the highest, so that they compare as the bytes do.
  *
  * <p>A reference has the address in words (40 bits) and the size in bytes (24 bits). Reading with a
  * reference that is out of date gives garbage, never an exception.
@@ -29,10 +27,6 @@ final class TreeBlobs {
 
   private static final int EXACT_SHIFT = 5;
   private static final int STEPS_SHIFT = 2;
-
-  /** How words look outside. */
-  private static final ValueLayout.OfLong BIG_ENDIAN =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
   private static final int LINE_WORDS = 8;
 
@@ -86,12 +80,14 @@ final class TreeBlobs {
     return (int) ref & SIZE_MASK;
   }
 
-  /** Word {@code i} of a blob. */
+  /** Bytes {@code 8 * i} and following of a blob, the first of them the highest. */
   static long word(Words[] slabs, int slabShift, long ref, int i) {
     long address = address(ref);
     long slab = address >>> slabShift;
     long at = (address & ((1L << slabShift) - 1)) + i;
-    return slab < slabs.length && at < 1L << slabShift ? slabs[(int) slab].getPlain(at) : 0;
+    return slab < slabs.length && at < 1L << slabShift
+        ? Long.reverseBytes(slabs[(int) slab].getPlain(at))
+        : 0;
   }
 
   /** The eight bytes from {@code from} on, filled up with zeros. */
@@ -162,9 +158,9 @@ final class TreeBlobs {
     Words slab = slabs[(int) (address >>> slabShift)];
     long at = address & ((1L << slabShift) - 1);
     int whole = length >>> 3;
-    slab.copyFrom(at, bytes, BIG_ENDIAN, offset, whole);
+    slab.copyFrom(at, bytes, Layouts.LE_LONG_UNALIGNED, offset, whole);
     if (whole << 3 < length) {
-      slab.setPlain(at + whole, tag(bytes, offset, length, whole << 3));
+      slab.setPlain(at + whole, Long.reverseBytes(tag(bytes, offset, length, whole << 3)));
     }
   }
 
@@ -175,7 +171,8 @@ final class TreeBlobs {
     for (int i = 0; i << 3 < bytes; i++) {
       int rest = bytes - (i << 3);
       long word = word(slabs, slabShift, ref, i);
-      slab.setPlain(at + i, rest >= 8 ? word : word & (-1L << (Long.SIZE - (rest << 3))));
+      long kept = rest >= 8 ? word : word & (-1L << (Long.SIZE - (rest << 3)));
+      slab.setPlain(at + i, Long.reverseBytes(kept));
     }
   }
 
@@ -190,23 +187,30 @@ final class TreeBlobs {
     }
     Words words = slabs[(int) slab];
     int whole = bytes >>> 3;
-    words.copyTo(at, target, BIG_ENDIAN, offset, whole);
+    words.copyTo(at, target, Layouts.LE_LONG_UNALIGNED, offset, whole);
     if (whole << 3 < bytes) {
       long word = words.getPlain(at + whole);
       for (int i = whole << 3; i < bytes; i++) {
-        target.set(Layouts.BYTE, offset + i, (byte) (word >>> 56));
-        word <<= 8;
+        target.set(Layouts.BYTE, offset + i, (byte) word);
+        word >>>= 8;
       }
     }
   }
 
   /** Reads a word of each line of a blob, so that it is on its way when it is needed. */
   static long touch(Words[] slabs, int slabShift, long ref) {
-    int words = wordsOf(Math.min(bytes(ref), TOUCHED_BYTES));
-    long sum = 0;
-    for (int i = 0; i < words; i += LINE_WORDS) {
-      sum += word(slabs, slabShift, ref, i);
+    long address = address(ref);
+    long slab = address >>> slabShift;
+    long at = address & ((1L << slabShift) - 1);
+    int last = wordsOf(Math.min(bytes(ref), TOUCHED_BYTES)) - 1;
+    if (slab >= slabs.length || at + last >= 1L << slabShift) {
+      return 0;
     }
-    return sum + word(slabs, slabShift, ref, words - 1);
+    Words words = slabs[(int) slab];
+    long sum = words.getPlain(at + last);
+    for (int i = 0; i < last; i += LINE_WORDS) {
+      sum += words.getPlain(at + i);
+    }
+    return sum;
   }
 }
