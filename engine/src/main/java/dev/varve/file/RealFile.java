@@ -130,10 +130,16 @@ final class RealFile implements StorageFile {
     }
   }
 
-  /** Returns null if the path named different files meanwhile. */
+  /**
+   * Opens both channels, which are of one file if the path named that before the first and named it
+   * after the second.
+   *
+   * @return the file; null if the path named different files meanwhile
+   */
   private static @Nullable RealFile openOnce(Path path, FileAccess access) throws IOException {
     RealFile file = null;
     boolean created = access == FileAccess.CREATE_NEW;
+    String before = created ? null : Identity.of(path);
     FileChannel channel =
         created
             ? FileChannel.open(
@@ -144,7 +150,7 @@ final class RealFile implements StorageFile {
             : FileChannel.open(path, options(access));
     AsynchronousFileChannel anchor = null;
     try {
-      String key = Identity.of(path);
+      String key = before != null ? before : Identity.of(path);
       anchor = AsynchronousFileChannel.open(path, options(access), null);
       if (Identity.is(path, key)) {
         file = new RealFile(path, access, key, channel, anchor);

@@ -14,11 +14,15 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Tag;
@@ -74,6 +78,56 @@ class RealFileTest {
       assertThat(failure).hasNullValue();
     }
     assertThat(Descriptors.below(dir)).isEmpty();
+  }
+
+  /** If its two channels were of two files, one would be written and another one synced. */
+  @Test
+  @EnabledOnOs({OS.LINUX, OS.MAC})
+  void aFileThatIsReplacedWhileItIsOpenedIsOneFile() throws Exception {
+    Path path = dir.resolve("file");
+    replace(path, 0);
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    AtomicBoolean done = new AtomicBoolean();
+    Thread replacing =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  try {
+                    for (int i = 1; !done.get(); i++) {
+                      replace(path, i);
+                    }
+                  } catch (Throwable e) {
+                    failure.set(e);
+                  }
+                });
+    try {
+      MemorySegment number = MemorySegment.ofArray(new long[1]);
+      for (int i = 0; i < 2000; i++) {
+        try (StorageFile file = storage.open(path, FileAccess.READ)) {
+          assertThat(file.read(0, number)).isEqualTo(Long.BYTES);
+          assertThat(file.size()).isEqualTo(sizeOf(number.get(ValueLayout.JAVA_LONG, 0)));
+        }
+      }
+    } finally {
+      done.set(true);
+      replacing.join();
+    }
+    assertThat(failure).hasNullValue();
+  }
+
+  /**
+   * Gives a path to a file of a number; each keeps another name, so that its inode is no other's.
+   */
+  private void replace(Path path, long number) throws IOException {
+    Path own = dir.resolve("file-" + number);
+    ByteBuffer bytes = ByteBuffer.allocate(sizeOf(number)).order(ByteOrder.nativeOrder());
+    Files.write(own, bytes.putLong(0, number).array());
+    Path link = Files.createLink(dir.resolve("link"), own);
+    Files.move(link, path, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static int sizeOf(long number) {
+    return Long.BYTES * (1 + (int) (number % 100));
   }
 
   /** What takes over when interrupts come too often, or the file cannot be opened anew. */
