@@ -378,6 +378,57 @@ class FreeSpaceTest {
     assertReadTheSame();
   }
 
+  /** A run is there when the reserve is there beside it. */
+  @Test
+  void growingTowardsARunLeavesTheReserve() {
+    space = new FreeSpace(pages, "file", 64 << 10, 7);
+    begin(1);
+    space.pages.take(1);
+    assertThat(space.sets.free.count()).isEqualTo(15);
+    assertThat(space.growth.growTowards(8, 1)).isTrue();
+    assertThat(space.growth.growTowards(10, 1)).isFalse();
+    assertThat(space.growth.growTowards(10, 100)).as("one page is missing").isFalse();
+    assertThat(space.sets.free.count()).isEqualTo(17);
+    assertThat(space.growth.growTowards(10, 100)).isTrue();
+    assertThat(space.sets.free.count()).isEqualTo(17);
+  }
+
+  @Test
+  void takingBehindARunLeavesTheReserve() {
+    space = new FreeSpace(pages, "file", 64 << 10, 7);
+    begin(1);
+    long page = space.pages.take(1);
+    long end = space.sets.pageCount;
+    assertThat(space.pages.takeBehind(page, 1, 8)).isTrue();
+    assertThat(space.sets.pageCount).isEqualTo(end);
+    pages.isFull = true;
+    assertThatThrownBy(() -> space.pages.takeBehind(page, 9, 1)).isInstanceOf(FullException.class);
+    assertThat(space.sets.free.count()).isEqualTo(7);
+    pages.isFull = false;
+    assertThat(space.pages.takeBehind(page, 9, 1)).isTrue();
+    assertThat(space.sets.free.count()).isGreaterThanOrEqualTo(7);
+    commit();
+    assertReadTheSame();
+  }
+
+  @Test
+  void whatIsTakenEndsARun() {
+    begin(1);
+    long page = space.pages.take(1);
+    long next = space.pages.take(1);
+    long last = space.pages.take(1);
+    space.pages.giveBack(next, 1);
+    TreeMap<Long, Long> before = free(space);
+    assertThat(space.pages.takeBehind(page, 1, 2)).isFalse();
+    assertThat(space.pages.takeBehind(page, 1, 100)).as("beyond the end of the file").isFalse();
+    assertThat(free(space)).isEqualTo(before);
+    assertThat(space.pages.takeBehind(page, 1, 1)).isTrue();
+    assertThat(space.pages.takeBehind(page, 2, 1)).isFalse();
+    assertThat(space.pages.takeBehind(last, 1, 100)).as("beyond the end of the file").isTrue();
+    commit();
+    assertReadTheSame();
+  }
+
   /** And so is the last eighth of the log. */
   @Test
   void theReserveOfTheLog() {
