@@ -411,6 +411,25 @@ class FreeSpaceTest {
     assertReadTheSame();
   }
 
+  /** What a load takes where pages are free, and what it leaves behind what it has written. */
+  @Test
+  void loadingLeavesTheReserve() {
+    space = new FreeSpace(pages, "file", 64 << 10, 40);
+    begin(1);
+    long former = space.sets.pageCount;
+    space.pages.takeWritten(former, 10);
+    assertThat(space.sets.free.count()).isZero();
+    assertThat(space.pages.takeUpTo(100)).isNegative();
+    space.growth.complete(former);
+    assertThat(space.sets.free.count()).isEqualTo(40);
+    assertThat(space.pages.takeUpTo(100)).isNegative();
+    space.pages.giveBack(former, 3);
+    assertThat(space.pages.takeUpTo(100)).isEqualTo(former);
+    assertThat(space.pages.takenPages()).isEqualTo(3);
+    commit();
+    assertReadTheSame();
+  }
+
   @Test
   void whatIsTakenEndsARun() {
     begin(1);
