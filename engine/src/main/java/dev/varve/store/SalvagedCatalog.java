@@ -15,6 +15,9 @@ import java.util.TreeMap;
  * those that look like it and that nothing leads to. For one thread.
  */
 final class SalvagedCatalog {
+  /** Stands for the birth of what a meta leads to: it is the newest. */
+  private static final long SURE = -1;
+
   /** By table id. */
   final Map<Long, TableState> records = new TreeMap<>();
 
@@ -24,7 +27,7 @@ final class SalvagedCatalog {
   private final SalvagedPages pages;
   private final Key key = new Key();
 
-  /** The births of the leaves that records and names are from, where these were searched for. */
+  /** The births of the leaves that records and names are from. */
   private final Map<Object, Long> births = new HashMap<>();
 
   SalvagedCatalog(DamagedFile file, SalvagedPages pages) {
@@ -37,24 +40,26 @@ final class SalvagedCatalog {
     for (int i = 0; i < meta.records(); i++) {
       TableState state = new TableState();
       state.read(meta.segment, Meta.record(i));
+      births.put(state.id, SURE);
       records.put(state.id, state);
     }
   }
 
   /** Takes over what a leaf of the catalog says; if that is not sure, what is newer than known. */
   void leaf(MemorySegment leaf, boolean isSure) {
+    long birth = isSure ? SURE : Node.birth(leaf, 0);
     int count = Node.count(leaf, 0);
     for (int i = 0; i < count; i++) {
       long value = Node.value(leaf, 0, Node.slot(leaf, 0, i));
       if (isRecord(leaf, i)) {
         TableState state = new TableState();
         state.read(leaf, value);
-        if (isNewer(state.id, Node.birth(leaf, 0), isSure)) {
+        if (isNewer(state.id, birth)) {
           records.put(state.id, state);
         }
       } else if (isName(leaf, i)) {
         long id = leaf.get(LE_LONG_UNALIGNED, value);
-        if (isNewer("name " + id, Node.birth(leaf, 0), isSure)) {
+        if (isNewer("name " + id, birth)) {
           names.put(id, Catalog.name(key));
         }
       }
@@ -104,14 +109,14 @@ final class SalvagedCatalog {
         < 0;
   }
 
-  /** Whether what was found is newer than what was known; what the meta leads to is the newest. */
-  private boolean isNewer(Object what, long birth, boolean isSure) {
+  /** Whether what was found is newer than what was known. */
+  private boolean isNewer(Object what, long birth) {
     Long known = births.get(what);
-    if (isSure || known == null || Long.compareUnsigned(known, birth) < 0) {
-      births.put(what, isSure ? -1L : birth);
-      return true;
+    boolean isNewer = known == null || Long.compareUnsigned(known, birth) < 0;
+    if (isNewer) {
+      births.put(what, birth);
     }
-    return false;
+    return isNewer;
   }
 
   /** Searches for leaves of the catalog that nothing leads to. */
@@ -128,7 +133,7 @@ final class SalvagedCatalog {
         .removeIf(
             state ->
                 state.root != 0
-                    && births.getOrDefault(state.id, -1L) != -1
+                    && births.getOrDefault(state.id, SURE) != SURE
                     && !isAt(state, buffer));
   }
 
