@@ -123,13 +123,7 @@ final class StrayLeaves {
       first = part(leaf, 0);
     }
     if (file.isNode(leaves.getLast(), leaf)) {
-      // A long key is known by its first bytes only: what begins like it counts as overlapping.
-      int at = Node.count(leaf, 0) - 1;
-      last = part(leaf, at);
-      if (Node.isLong(Node.slot(leaf, 0, at))) {
-        last = Arrays.copyOf(last, last.length + 8);
-        Arrays.fill(last, last.length - 8, last.length, (byte) -1);
-      }
+      last = part(leaf, Node.count(leaf, 0) - 1);
     }
     boolean isCatalog = true;
     for (long page : leaves) {
@@ -138,6 +132,7 @@ final class StrayLeaves {
     found.add(new Stray(birth, leaves, first, last, isCatalog));
   }
 
+  /** Returns what of a key is in the leaf: of a long one, as much as a short one has at most. */
   private static byte[] part(MemorySegment leaf, int i) {
     long slot = Node.slot(leaf, 0, i);
     byte[] bytes = new byte[Node.keyBytes(slot)];
@@ -145,6 +140,7 @@ final class StrayLeaves {
     return bytes;
   }
 
+  /** Whether keys may overlap: those of equal parts count as if they did. */
   private static boolean overlaps(NavigableMap<byte[], Stray> group, Stray stray) {
     if (group.firstEntry().getValue().isCatalog != stray.isCatalog) {
       return true;
