@@ -205,11 +205,11 @@ final class Syncer {
           long page = meta.logPage();
           Sealer.rewrite(file.segment(page), file.offset(page), meta.logBytes());
         }
-        sync();
+        syncFile();
         check(turn);
         shared.nextSteady(meta.txn());
         generation.metas.write(meta, steady);
-        sync();
+        syncFile();
         if (!shared.steady(steady, meta.txn())) {
           shared.poison(SharedState.LOCK_LOST);
           shared.checkPoison();
@@ -236,7 +236,7 @@ final class Syncer {
       return;
     }
     generation.metas.rewrite(next);
-    sync();
+    syncFile();
     check(turn);
     shared.steady(steady, next);
   }
@@ -254,7 +254,7 @@ final class Syncer {
     handle.checkSession();
   }
 
-  private void sync() {
+  private void syncFile() {
     try {
       Faults.surface();
       generation.file.sync();

@@ -9,6 +9,7 @@ import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
 import dev.varve.VarveException;
 import dev.varve.cli.Varve;
+import dev.varve.memory.Faults;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -37,6 +38,65 @@ class ArchitectureTest {
     assertThat(SHIPPED.contain(VarveException.class)).isTrue();
     assertThat(SHIPPED.contain(Varve.class)).isTrue();
     rule.check(SHIPPED);
+  }
+
+  /**
+   * A fault of mapped memory comes up before anything counts on what was stored or read. It may do
+   * so by chance where {@link Faults#surface} is missing, so that no test would fail each time.
+   */
+  static Stream<ArchRule> barriers() {
+    String store = "dev.varve.store.";
+    String record = "dev.varve.record.";
+    return Stream.of(
+        Rules.callsInOrder(
+            store + "WriteView.commit",
+            "FreeSpace.commit",
+            "Handle.checkWriter",
+            "SharedState.publish"),
+        Rules.callsInOrder(
+            store + "Handle.checkWriter", "Faults.surface", "SharedState.checkPoison"),
+        Rules.callsInOrder(store + "Syncer.syncFile", "Faults.surface", "PageFile.sync"),
+        Rules.callsInOrder(store + "Delta.commit", "Sealer.seal", "Faults.surface"),
+        Rules.callsInOrder(store + "Draft.sumOfWritten", "Hash.hash", "Faults.surface"),
+        Rules.callsInOrder(store + "DamagedFile.run", "Hash.hash", "Faults.surface"),
+        Rules.callsInOrder(record + "LiveFile.endRun", "LiveFile.writeSlotHead", "Faults.surface"),
+        Rules.callsInOrder(record + "LiveFile.setWord", "LiveFile.set", "Faults.surface"),
+        Rules.callsInOrder(record + "LiveView.word", "VarHandle.getAcquire", "Faults.surface"),
+        Rules.callsInOrder(record + "LiveView.copy", "MemorySegment.copy", "Faults.surface"),
+        Rules.callsInOrder(
+            record + "disky.ChunkBuilder.add", "MemorySegment.copy", "Faults.surface"));
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void barriers(ArchRule rule) {
+    rule.check(SHIPPED);
+  }
+
+  /**
+   * Which states are needed is looked at in the transaction that takes pages, not before: P was set
+   * by then, and the one order of volatile accesses does the rest.
+   */
+  @Test
+  void pinsAreScannedOnceTheLastCommitIsPublished() {
+    Rules.callsInOrder(
+            "dev.varve.store.WriteView.begin", "SharedState.published", "WriteView.collect")
+        .check(SHIPPED);
+  }
+
+  @Test
+  void findsCallsInAnotherOrder() {
+    String order = BROKEN + ".memory.Order.";
+    String[] calls = {"Order.store", "Order.barrier", "Order.publish"};
+    assertThat(violations(Rules.callsInOrder(order + "right", calls))).isEmpty();
+    assertThat(violations(Rules.callsInOrder(order + "tooLate", calls)))
+        .anyMatch(line -> line.contains("calls too early Order.publish"));
+    assertThat(violations(Rules.callsInOrder(order + "tooEarly", calls)))
+        .anyMatch(line -> line.contains("calls too early Order.barrier"));
+    assertThat(violations(Rules.callsInOrder(order + "between", calls)))
+        .anyMatch(line -> line.contains("calls too early Order.barrier"));
+    assertThat(violations(Rules.callsInOrder(order + "without", calls)))
+        .anyMatch(line -> line.contains("does not call Order.barrier"));
   }
 
   @Test

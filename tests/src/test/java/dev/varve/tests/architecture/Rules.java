@@ -2,15 +2,20 @@
 package dev.varve.tests.architecture;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
+import com.tngtech.archunit.core.domain.AccessTarget.MethodCallTarget;
 import com.tngtech.archunit.core.domain.Dependency;
+import com.tngtech.archunit.core.domain.JavaCall;
 import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaMethod;
 import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.util.HashMap;
+import java.util.IntSummaryStatistics;
 import java.util.List;
 import java.util.Map;
 
@@ -59,6 +64,52 @@ final class Rules {
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage("sun.misc..", "jdk.internal..", "sun.nio..");
+  }
+
+  /**
+   * A method makes calls of these names, all of them, in this order in its source: its first one of
+   * a name comes after its first one of the name before, and so does its last one.
+   *
+   * @param method its class, with the package, and its name
+   * @param calls likewise, without the package
+   */
+  static ArchRule callsInOrder(String method, String... calls) {
+    int dot = method.lastIndexOf('.');
+    return methods()
+        .that()
+        .areDeclaredIn(method.substring(0, dot))
+        .and()
+        .haveName(method.substring(dot + 1))
+        .should(callInOrder(calls));
+  }
+
+  private static ArchCondition<JavaMethod> callInOrder(String... calls) {
+    return new ArchCondition<>("call in this order: " + String.join(", ", calls)) {
+      @Override
+      public void check(JavaMethod method, ConditionEvents events) {
+        int first = 0;
+        int last = 0;
+        for (String call : calls) {
+          IntSummaryStatistics lines =
+              method.getMethodCallsFromSelf().stream()
+                  .filter(made -> call.equals(name(made.getTarget())))
+                  .mapToInt(JavaCall::getLineNumber)
+                  .summaryStatistics();
+          if (lines.getMin() <= first || lines.getMax() <= last) {
+            String problem = lines.getCount() == 0 ? " does not call " : " calls too early ";
+            events.add(
+                SimpleConditionEvent.violated(method, method.getFullName() + problem + call));
+            return;
+          }
+          first = lines.getMin();
+          last = lines.getMax();
+        }
+      }
+    };
+  }
+
+  private static String name(MethodCallTarget target) {
+    return target.getOwner().getSimpleName() + "." + target.getName();
   }
 
   private static ArchCondition<JavaClass> useOnlyWhatStandsBelow(String root) {
