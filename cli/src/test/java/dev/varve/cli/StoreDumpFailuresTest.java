@@ -26,6 +26,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -111,6 +112,37 @@ class StoreDumpFailuresTest {
           .contains("cannot write the standard output: No space left on device");
     }
     isAsBefore();
+  }
+
+  /** Only root can mount a disk that is small. */
+  @Test
+  @Tag("long")
+  void aDumpIntoAFileOnAFullDisk() throws Exception {
+    Path disk = Files.createDirectory(directory.resolve("disk"));
+    String answer = run("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk.toString());
+    assumeTrue(answer.isEmpty(), () -> "a file system can only be mounted by root: " + answer);
+    try {
+      Path out = disk.resolve("out");
+      assertThat(
+              run(nothing(), anything(), "store", "dump", store, "-o", out)
+                  .assertFails(ExitCode.FULL))
+          .isEqualTo(
+              "varve: cannot write "
+                  + out
+                  + ": No space left on device; make room, then try again\n");
+      assertThat(disk.toFile().list()).isEmpty();
+    } finally {
+      assertThat(run("umount", disk.toString())).isEmpty();
+    }
+    Files.delete(disk);
+    isAsBefore();
+  }
+
+  /** Returns what a command says. */
+  private static String run(String... command) throws Exception {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    return process.waitFor() == 0 ? output : "failed: " + output;
   }
 
   @Test
