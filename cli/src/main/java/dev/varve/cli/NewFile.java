@@ -11,13 +11,14 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * A file that is written under a temporary name beside its own, which it gets when it is whole. So
- * nothing half-written is left under its name, and no file that is there is replaced. For one
- * thread.
+ * A file that is written under a temporary name beside its own, which it gets when it is whole and
+ * on the disk. So nothing half-written is left under its name, also after power loss, and no file
+ * that is there is replaced. For one thread.
  */
 final class NewFile implements WritableByteChannel {
   private final Path target;
   private final Path temporary;
+  private final FileChannel file;
   private final OutputChannel channel;
   private boolean finished;
 
@@ -33,14 +34,13 @@ final class NewFile implements WritableByteChannel {
     }
     temporary =
         target.resolveSibling("." + target.getFileName() + "." + ProcessHandle.current().pid());
-    channel =
-        new OutputChannel(
-            FileChannel.open(
-                temporary,
-                StandardOpenOption.CREATE,
-                StandardOpenOption.TRUNCATE_EXISTING,
-                StandardOpenOption.WRITE),
-            path.toString());
+    file =
+        FileChannel.open(
+            temporary,
+            StandardOpenOption.CREATE,
+            StandardOpenOption.TRUNCATE_EXISTING,
+            StandardOpenOption.WRITE);
+    channel = new OutputChannel(file, path.toString());
   }
 
   @Override
@@ -50,6 +50,7 @@ final class NewFile implements WritableByteChannel {
 
   /** Gives the file, which is complete, its name. */
   void finish() throws IOException {
+    file.force(true);
     channel.close();
     Files.move(temporary, target);
     finished = true;
