@@ -168,7 +168,7 @@ public final class Follower implements AutoCloseable {
       resume(mark);
     } else if (from == Long.MAX_VALUE) {
       wanted = Long.MAX_VALUE;
-      fetch();
+      fetch(0);
       LiveView view = live;
       wanted = view != null && inSlot ? view.number() : feed.next();
     } else {
@@ -227,9 +227,14 @@ public final class Follower implements AutoCloseable {
    * @throws ClosedException if the follower is closed
    */
   public boolean poll() {
+    return poll(0);
+  }
+
+  /** Moves to the next record; if it is not there yet, looks so often for it in the live file. */
+  private boolean poll(int spins) {
     standing = false;
     if (left == 0 || closed) {
-      return fetch();
+      return fetch(spins);
     }
     try {
       next();
@@ -264,38 +269,27 @@ public final class Follower implements AutoCloseable {
       if (storage.nanoTime() - start >= nanos) {
         return false;
       }
-      relax(round);
-      if (poll()) {
+      if (poll(relax(round))) {
         return true;
       }
     }
     return false;
   }
 
-  /** Spins, then lets others run, then sleeps. */
+  /** Lets the next poll spin; then lets others run, then sleeps. Returns how often to spin. */
   @SuppressWarnings("ThreadPriorityCheck") // a hint is all that is wanted
-  private void relax(int round) {
+  private int relax(int round) {
     if (round < SPINS) {
-      spin();
+      if (live != null && inSlot) {
+        return LiveView.SPINS;
+      }
+      Thread.onSpinWait();
     } else if (round < SPINS + YIELDS) {
       Thread.yield();
     } else {
       LockSupport.parkNanos(this, PARK_NANOS);
     }
-  }
-
-  /** Looks at one word until it changes, which costs the writer less than polling. */
-  private void spin() {
-    LiveView view = live;
-    if (view == null || !inSlot) {
-      Thread.onSpinWait();
-      return;
-    }
-    try {
-      view.spin();
-    } catch (IllegalStateException e) {
-      throw closed ? closedException() : e;
-    }
+    return 0;
   }
 
   private static long nanos(Duration timeout) {
@@ -317,7 +311,7 @@ public final class Follower implements AutoCloseable {
   }
 
   /** Gets more records, and moves to the first. */
-  private boolean fetch() {
+  private boolean fetch(int spins) {
     lock.lock();
     try {
       checkOpen();
@@ -326,7 +320,7 @@ public final class Follower implements AutoCloseable {
         pause();
       }
       batch = 0;
-      if (!find()) {
+      if (!find(spins)) {
         return false;
       }
       batch = left;
@@ -348,7 +342,7 @@ public final class Follower implements AutoCloseable {
   }
 
   /** Gets records at hand, of which the first is the wanted one. */
-  private boolean find() {
+  private boolean find(int spins) {
     while (true) {
       LiveView view = live;
       if (view == null) {
@@ -362,7 +356,7 @@ public final class Follower implements AutoCloseable {
       }
       long state;
       if (inSlot) {
-        LiveView.Step step = view.read();
+        LiveView.Step step = view.read(spins);
         state = view.stateBefore();
         if (step != LiveView.Step.NOTHING) {
           if (step == LiveView.Step.FRAMES) {

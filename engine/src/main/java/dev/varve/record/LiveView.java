@@ -35,7 +35,8 @@ final class LiveView implements AutoCloseable {
     BEHIND
   }
 
-  private static final int SPINS = 16;
+  /** How often to look for something new, with nothing else in between. */
+  static final int SPINS = 16;
 
   private final Path path;
   private final String key;
@@ -108,19 +109,6 @@ final class LiveView implements AutoCloseable {
   /** Returns the state as it was before the last {@link #read}. */
   long stateBefore() {
     return state;
-  }
-
-  /** Waits a moment for something new in the run. */
-  void spin() {
-    long seen = LiveLayout.word(run, end);
-    try {
-      for (int i = 0; i < SPINS && published() == seen; i++) {
-        Thread.onSpinWait();
-      }
-      Faults.surface();
-    } catch (InternalError e) {
-      return; // The next read finds it out.
-    }
   }
 
   /** Returns S. */
@@ -210,11 +198,20 @@ final class LiveView implements AutoCloseable {
     count = 0;
   }
 
-  /** Copies what is new in the run. */
-  Step read() {
+  /**
+   * Copies what is new in the run.
+   *
+   * @param spins how often to look again if it is nothing; one word until it changes, which costs
+   *     the writer less than reading again and again
+   */
+  Step read(int spins) {
     try {
       state = (long) LiveLayout.LONG.getAcquire(memory, (long) LiveLayout.STATE);
       long p = published();
+      for (int i = 0; i < spins && p == LiveLayout.word(run, end); i++) {
+        Thread.onSpinWait();
+        p = published();
+      }
       copy(p);
       return judge(p);
     } catch (InternalError e) {
