@@ -288,13 +288,13 @@ class ReplayLogTest {
   void diskSpaceComesBack() throws IOException {
     long capacity = 400_000;
     try (ReplayLog log =
-        ReplayLog.builder()
-            .directory(dir())
-            .memoryCapacity(0)
-            .diskCapacity(capacity)
-            .maxReaders(1)
-            .create()) {
-      LogReader reader = log.reader(0);
+            ReplayLog.builder()
+                .directory(dir())
+                .memoryCapacity(0)
+                .diskCapacity(capacity)
+                .maxReaders(1)
+                .create();
+        LogReader reader = log.reader(0)) {
       for (long n = 0; n < 1000; n++) {
         log.append(batch(n));
         try (LogFrame frame = reader.poll()) {
