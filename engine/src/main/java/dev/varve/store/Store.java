@@ -255,8 +255,10 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Makes all commits up to now survive power loss.
+   * Makes all commits up to now survive power loss. A store that was opened for reading only cannot;
+   * it waits until others have.
    *
+   * @throws dev.varve.BusyException if that, or a sync of others, lasts for longer than the timeout
    * @throws dev.varve.PoisonedException if a sync failed before
    * @throws dev.varve.StorageException if this one fails; the store is poisoned then
    */
@@ -267,7 +269,11 @@ public final class Store implements AutoCloseable {
       return;
     }
     try {
-      handle.syncer.sync(handle.shared.published(), handle.options.timeout());
+      if (handle.options.isReadOnly()) {
+        handle.awaitDurable(handle.shared.published());
+      } else {
+        handle.syncer.sync(handle.shared.published(), handle.options.timeout());
+      }
     } finally {
       handle.release();
     }

@@ -4,10 +4,12 @@ package dev.varve.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.BusyException;
 import dev.varve.ClosedException;
 import dev.varve.NotFoundException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.NoSuchElementException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
@@ -323,6 +325,19 @@ class StoreMisuseTest {
       ByteTable users = readOnly.table("users");
       assertThat(readOnly.<byte[]>read(tx -> users.get(tx, KEY))).isEqualTo(VALUE);
       assertThat(readOnly.check().findings()).isEmpty();
+      readOnly.sync();
+    }
+  }
+
+  @Test
+  void syncingWhatIsReadOnly() {
+    StoreOptions options = StoreOptions.DEFAULT.readOnly().withTimeout(Duration.ZERO);
+    try (Store readOnly = Store.open(dir.resolve("data.varve"), options)) {
+      assertThatThrownBy(readOnly::sync)
+          .isInstanceOf(BusyException.class)
+          .hasMessageContaining("data.varve is not durable yet")
+          .hasMessageContaining("sync the store through one that writes");
+      store.sync();
       readOnly.sync();
     }
   }
