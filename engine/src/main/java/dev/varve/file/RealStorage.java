@@ -24,6 +24,9 @@ import java.util.OptionalLong;
 
 /** The storage of the operating system. */
 final class RealStorage implements Storage {
+  /** As on Linux; the links behind are taken for a circle. */
+  private static final int MOST_LINKS = 40;
+
   static final RealStorage INSTANCE = new RealStorage();
 
   private static final boolean WINDOWS =
@@ -78,13 +81,16 @@ final class RealStorage implements Storage {
   public Path realPath(Path path) {
     Path absolute = path.toAbsolutePath();
     try {
-      if (Files.exists(absolute)) {
-        return absolute.toRealPath();
+      for (int links = 0; links < MOST_LINKS && !Files.exists(absolute); links++) {
+        if (!Files.isSymbolicLink(absolute)) {
+          Path parent = absolute.getParent();
+          return parent != null && Files.exists(parent)
+              ? parent.toRealPath().resolve(absolute.getFileName())
+              : absolute;
+        }
+        absolute = absolute.resolveSibling(Files.readSymbolicLink(absolute)); // to nothing yet
       }
-      Path parent = absolute.getParent();
-      return parent != null && Files.exists(parent)
-          ? parent.toRealPath().resolve(absolute.getFileName())
-          : absolute;
+      return absolute.toRealPath();
     } catch (IOException e) {
       throw failure("find", path, e);
     }

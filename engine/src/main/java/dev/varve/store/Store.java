@@ -255,8 +255,8 @@ public final class Store implements AutoCloseable {
   }
 
   /**
-   * Makes all commits up to now survive power loss. A store that was opened for reading only cannot;
-   * it waits until others have.
+   * Makes all commits up to now survive power loss. A store that was opened for reading only
+   * cannot; it waits until others have.
    *
    * @throws dev.varve.BusyException if that, or a sync of others, lasts for longer than the timeout
    * @throws dev.varve.PoisonedException if a sync failed before
