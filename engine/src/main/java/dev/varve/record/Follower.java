@@ -137,7 +137,8 @@ public final class Follower implements AutoCloseable {
     return new FollowerBuilder(path);
   }
 
-  static Follower open(Path path, Storage storage, long from, @Nullable String cursor) {
+  static Follower open(Path named, Storage storage, long from, @Nullable String cursor) {
+    Path path = storage.realPath(named);
     StorageFile file = storage.open(path, FileAccess.READ);
     Follower follower = null;
     boolean begun = false;

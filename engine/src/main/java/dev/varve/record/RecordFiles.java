@@ -216,8 +216,9 @@ public final class RecordFiles {
    * @throws dev.varve.StorageException if reading or writing failed
    */
   public static RepairReport repair(Path path, Storage storage, RecordProgress progress) {
-    WriterLock lock = WriterLock.take(storage, path);
-    try (StorageFile file = storage.open(path, FileAccess.WRITE)) {
+    Path real = storage.realPath(path);
+    WriterLock lock = WriterLock.take(storage, real);
+    try (StorageFile file = storage.open(real, FileAccess.WRITE)) {
       return new Repair(storage, file).run(progress);
     } finally {
       lock.close();

@@ -88,8 +88,9 @@ public final class RecordWriter implements AutoCloseable {
     return new RecordWriterBuilder(path);
   }
 
-  /** Opens a file. */
-  static RecordWriter open(Path path, WriterOptions options, Mode mode) {
+  /** Opens a file, which has one lock and one live file, whatever links lead to it. */
+  static RecordWriter open(Path named, WriterOptions options, Mode mode) {
+    Path path = options.storage().realPath(named);
     byte[] metadata = Metadata.encode(options.metadata());
     WriterLock lock = WriterLock.take(options.storage(), path);
     StorageFile file = null;

@@ -22,11 +22,13 @@ import dev.varve.file.SimulatedStorage;
 import dev.varve.file.SimulatedStorage.Operation;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -37,6 +39,7 @@ import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -216,6 +219,19 @@ class FollowerTest {
    * A large record whose append failed can be whole all the same, and a follower passes it that
    * does not want it. Come to a live file, which does not count it, it reads again what is there.
    */
+  @Test
+  void byALinkToTheFile(@TempDir Path dir) throws IOException {
+    Path file = dir.resolve("f.vrec");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), file);
+    try (RecordWriter writer = RecordWriter.builder(file).acknowledge(Acknowledge.EACH).create();
+        Follower follower = Follower.builder(link).cursor("c").open()) {
+      writer.append(new byte[] {1});
+      assertThat(follower.poll()).isTrue();
+      assertThatThrownBy(() -> Follower.builder(file).cursor("c").open())
+          .isInstanceOf(BusyException.class);
+    }
+  }
+
   @Test
   void readsAgainWhatALiveFileDoesNotCount() {
     SimulatedStorage machine = RecordSamples.storage();

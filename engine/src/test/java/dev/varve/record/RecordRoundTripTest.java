@@ -14,9 +14,11 @@ import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.memory.AllocationMeter;
 import io.airlift.compress.v3.Compressor;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -346,6 +348,30 @@ class RecordRoundTripTest {
         assertThat(copy).isEqualTo(RecordSamples.bytes("\0\0form"));
         assertThat(reader.segment().isReadOnly()).isTrue();
       }
+    }
+  }
+
+  @Test
+  void oneWriterAFileByAnyLinkToIt(@TempDir Path dir) throws IOException {
+    Path file = dir.resolve("f.vrec");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), file);
+    try (RecordWriter writer = RecordWriter.builder(link).create()) {
+      writer.append(new byte[] {1});
+      assertThatThrownBy(() -> RecordWriter.builder(file).append())
+          .isInstanceOf(BusyException.class);
+      assertThatThrownBy(() -> RecordFiles.repair(file)).isInstanceOf(BusyException.class);
+    }
+    try (RecordWriter writer = RecordWriter.builder(file).append()) {
+      assertThatThrownBy(() -> RecordWriter.builder(link).append())
+          .isInstanceOf(BusyException.class);
+      assertThatThrownBy(() -> RecordWriter.builder(link).replace())
+          .isInstanceOf(BusyException.class);
+      assertThatThrownBy(() -> RecordFiles.repair(link)).isInstanceOf(BusyException.class);
+    }
+    RecordWriter.builder(link).replace().close();
+    assertThat(link).isSymbolicLink();
+    try (RecordReader reader = RecordReader.open(file)) {
+      assertThat(reader.count()).isZero();
     }
   }
 

@@ -32,7 +32,8 @@ final class WriterFile implements AutoCloseable {
   }
 
   static WriterFile open(Storage storage, Path path, Opening opening) {
-    Path lockFile = path.resolveSibling(path.getFileName() + LOCK_SUFFIX);
+    Path real = storage.realPath(path);
+    Path lockFile = real.resolveSibling(real.getFileName() + LOCK_SUFFIX);
     ProcessLock lock =
         storage
             .tryLock(lockFile, LOCK_BYTE, LockMode.EXCLUSIVE)

@@ -122,7 +122,8 @@ public final class TfRecordWriter implements AutoCloseable {
     if (path.getFileName() == null) {
       throw new IllegalArgumentException("\"" + path + "\" is a directory; pass a file");
     }
-    Path lockFile = path.resolveSibling(path.getFileName() + ".lock");
+    Path real = storage.realPath(path);
+    Path lockFile = real.resolveSibling(real.getFileName() + ".lock");
     ProcessLock lock =
         storage
             .tryLock(lockFile, 0, LockMode.EXCLUSIVE)

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -88,6 +89,17 @@ class DiskyWriterTest {
     }
     write(builder.append(), 2);
     assertThat(read()).containsExactly(1, 2);
+  }
+
+  @Test
+  void aSecondWriterByALinkIsTold(@TempDir Path dir) throws IOException {
+    Path file = dir.resolve("file");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), file);
+    try (DiskyWriter first = DiskyWriter.builder(file).create()) {
+      assertThatExceptionOfType(BusyException.class)
+          .isThrownBy(() -> DiskyWriter.builder(link).append());
+      first.write(new byte[] {1});
+    }
   }
 
   @Test

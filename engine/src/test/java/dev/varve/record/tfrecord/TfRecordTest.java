@@ -12,14 +12,18 @@ import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.record.OnDamage;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Files that are whole. */
 class TfRecordTest {
@@ -134,6 +138,16 @@ class TfRecordTest {
       reader.close();
       reader.close();
       assertThatExceptionOfType(ClosedException.class).isThrownBy(reader::next);
+    }
+  }
+
+  @Test
+  void oneWriterAFileByAnyLinkToIt(@TempDir Path dir) throws IOException {
+    Path file = dir.resolve("file");
+    Path link = Files.createSymbolicLink(dir.resolve("link"), file);
+    try (TfRecordWriter first = TfRecordWriter.create(file)) {
+      assertThatExceptionOfType(BusyException.class).isThrownBy(() -> TfRecordWriter.append(link));
+      first.write(new byte[] {1});
     }
   }
 
