@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
+import dev.varve.CorruptionException;
 import dev.varve.codec.KeyCodec;
 import dev.varve.codec.ValueCodec;
 import java.lang.foreign.Arena;
@@ -29,8 +30,8 @@ public final class Table<K, V> {
 
   Table(ByteTable bytes, KeyCodec<K> keys, ValueCodec<V> values) {
     this.bytes = bytes;
-    this.keys = keys;
-    this.values = values;
+    this.keys = Objects.requireNonNull(keys, "keys");
+    this.values = Objects.requireNonNull(values, "values");
   }
 
   /**
@@ -63,7 +64,22 @@ public final class Table<K, V> {
   }
 
   private V decode(MemorySegment segment, long offset, long length) {
-    return values.decode(segment, offset, Math.toIntExact(length));
+    try {
+      return values.decode(segment, offset, Math.toIntExact(length));
+    } catch (CorruptionException e) {
+      throw undecodable("value", e);
+    }
+  }
+
+  private CorruptionException undecodable(String what, CorruptionException e) {
+    return new CorruptionException(
+        what,
+        toString(),
+        e.offset(),
+        e.expected(),
+        e.actual(),
+        "it was written by another codec, or damaged",
+        e);
   }
 
   // Reading.
@@ -184,8 +200,15 @@ public final class Table<K, V> {
   }
 
   private K key(Cursor cursor) {
-    Key key = cursor.loadKey();
-    return keys.decode(key.bytes(), 0, key.length());
+    return key(cursor.loadKey());
+  }
+
+  private K key(Key key) {
+    try {
+      return keys.decode(key.bytes(), 0, key.length());
+    } catch (CorruptionException e) {
+      throw undecodable("key", e);
+    }
   }
 
   private V value(Cursor cursor) {
@@ -251,7 +274,7 @@ public final class Table<K, V> {
         if (to != null && key.compareTo(end) >= 0) {
           return;
         }
-        if (!action.accept(keys.decode(key.bytes(), 0, key.length()), value(cursor))) {
+        if (!action.accept(key(key), value(cursor))) {
           return;
         }
         more = cursor.next();

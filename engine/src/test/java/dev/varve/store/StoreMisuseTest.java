@@ -6,7 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.BusyException;
 import dev.varve.ClosedException;
+import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
+import dev.varve.codec.KeyCodecs;
+import dev.varve.codec.ValueCodecs;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -340,6 +343,22 @@ class StoreMisuseTest {
       store.sync();
       readOnly.sync();
     }
+  }
+
+  @Test
+  void anotherCodec() {
+    Table<Long, Long> numbers = store.table("users", KeyCodecs.int64(), ValueCodecs.int64());
+    assertThatThrownBy(() -> store.read(tx -> numbers.first(tx)))
+        .isInstanceOf(CorruptionException.class)
+        .hasMessageStartingWith("key is corrupt in table users of store")
+        .hasMessageContaining("data.varve")
+        .hasMessageContaining("expected 8 bytes, found 1");
+    Table<byte[], Long> values = store.table("users", KeyCodecs.bytes(), ValueCodecs.int64());
+    assertThatThrownBy(() -> store.read(tx -> values.get(tx, KEY)))
+        .isInstanceOf(CorruptionException.class)
+        .hasMessageStartingWith("value is corrupt in table users of store")
+        .hasMessageContaining("expected 8 bytes, found 2")
+        .hasMessageEndingWith("it was written by another codec, or damaged");
   }
 
   @Test
