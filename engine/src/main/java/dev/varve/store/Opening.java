@@ -49,7 +49,7 @@ final class Opening {
   Handle open() {
     if (!storage.exists(path) && options.mustExist()) {
       throw new NotFoundException(
-          "store " + path + " does not exist; check the path, or open it without mustExist");
+          "store " + path + " does not exist, and is not to be created; check the path");
     }
     checkFileSystem();
     try (ProcessLock held = gate.take(options.timeout())) {

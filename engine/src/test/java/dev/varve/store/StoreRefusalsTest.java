@@ -198,7 +198,8 @@ class StoreRefusalsTest {
   void whatIsMissing() {
     assertThatThrownBy(() -> open(storage, READ_ONLY))
         .isInstanceOf(NotFoundException.class)
-        .hasMessageContaining("store /data/s does not exist; check the path");
+        .hasMessageContaining(
+            "store /data/s does not exist, and is not to be created; check the path");
     assertThatThrownBy(() -> open(storage, StoreLife.OPTIONS.existing()))
         .isInstanceOf(NotFoundException.class);
     assertThat(storage.list(StoreLife.DIR)).isEmpty();
