@@ -135,7 +135,7 @@ final class Ingestion {
         }
         if (closed) {
           throw new ClosedException(
-              "stream cache, before its source was read to batch " + position + ",");
+              "stream cache, which has " + log.count() + " batches of its source,");
         }
         if (Thread.currentThread() == thread) {
           throw new IllegalStateException(
