@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.arrow;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorLoader;
@@ -23,6 +27,7 @@ final class SampleProducer implements BatchProducer {
   private final List<FieldVector> vectors = new ArrayList<>();
   private int next;
   int closes;
+  private final CountDownLatch closed = new CountDownLatch(1);
 
   /** Copies go through an allocator of the source's own. */
   SampleProducer(
@@ -89,5 +94,11 @@ final class SampleProducer implements BatchProducer {
     closes++;
     root.close();
     vectors.forEach(FieldVector::close);
+    closed.countDown();
+  }
+
+  /** Waits until the cache has closed this, which it does after a pull that it was closed in. */
+  void awaitClosed() throws InterruptedException {
+    assertThat(closed.await(60, TimeUnit.SECONDS)).isTrue();
   }
 }

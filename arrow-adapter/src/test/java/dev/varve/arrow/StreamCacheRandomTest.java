@@ -35,6 +35,7 @@ class StreamCacheRandomTest {
   @TempDir Path home;
   private BufferAllocator allocator;
   private final List<ArrowSamples.Batch> batches = new ArrayList<>();
+  private final List<SampleProducer> sources = new ArrayList<>();
 
   @BeforeEach
   void open() {
@@ -60,6 +61,7 @@ class StreamCacheRandomTest {
       } finally {
         batches.forEach(ArrowSamples.Batch::close);
         batches.clear();
+        sources.clear();
       }
       assertThat(allocator.getAllocatedMemory()).as("seed %d", seed).isZero();
     }
@@ -93,6 +95,9 @@ class StreamCacheRandomTest {
     if (kept && limit == Integer.MAX_VALUE) {
       reopen(sample, random, directory, ingested);
     }
+    for (SampleProducer source : sources) {
+      source.awaitClosed();
+    }
   }
 
   /** What was closed early is continued, perhaps in several steps. */
@@ -123,7 +128,9 @@ class StreamCacheRandomTest {
   }
 
   private SampleProducer source(ArrowSamples.Sample sample, int from) {
-    return new SampleProducer(sample, List.copyOf(batches), allocator).from(from);
+    SampleProducer source = new SampleProducer(sample, List.copyOf(batches), allocator).from(from);
+    sources.add(source);
+    return source;
   }
 
   private StreamCacheBuilder options(Random random, boolean disk, Path directory) {
