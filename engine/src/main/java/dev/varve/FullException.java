@@ -74,6 +74,18 @@ public final class FullException extends VarveException {
   }
 
   /**
+   * Creates an exception that says the same as another one, for one more thread that waited.
+   *
+   * @param cause the other one
+   */
+  public FullException(FullException cause) {
+    super(String.valueOf(cause.getMessage()), cause);
+    this.capacity = cause.capacity;
+    this.used = cause.used;
+    this.needed = cause.needed;
+  }
+
+  /**
    * Returns how much can be held.
    *
    * @return the capacity, or {@link #UNKNOWN}

@@ -165,8 +165,7 @@ final class Ingestion {
    */
   private static RuntimeException rethrown(Throwable failure) {
     if (failure instanceof FullException full) {
-      return new FullException(
-          String.valueOf(full.getMessage()), full.capacity(), full.used(), full.needed(), full);
+      return new FullException(full);
     }
     if (failure instanceof RuntimeException unchecked) {
       return unchecked;

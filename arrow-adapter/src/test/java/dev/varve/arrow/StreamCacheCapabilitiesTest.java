@@ -215,6 +215,7 @@ class StreamCacheCapabilitiesTest {
                     .hasMessageContaining("capacity " + capacity)
                     .hasMessageContaining("used " + e.used())
                     .hasMessageContaining("needed " + e.needed());
+                assertThat(e.getMessage()).containsOnlyOnce("capacity " + capacity);
               });
       long count = cache.ingestedCount();
       assertThat(count).isBetween(3L, 20L);
