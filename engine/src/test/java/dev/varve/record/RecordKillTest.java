@@ -140,8 +140,10 @@ class RecordKillTest {
           follower.kill();
           long came = follower.last();
           follower = new Child(jvm, "follow", file);
-          follower.await(came + 1 <= acknowledged ? came + 1 : acknowledged);
-          assertThat(follower.first()).isLessThanOrEqualTo(came + 1);
+          if (came < acknowledged) { // else its cursor may be behind all that there is
+            follower.await(came + 1);
+            assertThat(follower.first()).isLessThanOrEqualTo(came + 1);
+          }
         } else if (kill % 3 == 0) {
           // Before anybody takes over.
           follower.await(acknowledged);
