@@ -98,7 +98,7 @@ final class DiskTier {
     this.index = index;
     this.floor = floor;
     this.dirtyDirectories = dirtyDirectories;
-    this.writer = new FrameWriter(options.hugePage());
+    this.writer = new FrameWriter(options.piece());
     this.boot = LogDirectory.boot(storage);
     this.markCurrent = namesThisBoot(floor);
     this.firstBatch = index.firstBatch;
@@ -215,15 +215,18 @@ final class DiskTier {
       offsets[i] = end;
       end += frames.get(i).frame().bytes;
     }
-    long zerosEnd = zerosEnd(segment, frames.size(), bytes + entries, contextBytes, end);
     try {
-      write(number, segment, file, frames, offsets, zerosEnd);
-    } catch (FullException e) {
-      if (zerosEnd == end) {
-        throw e;
+      for (int i = 0; i < offsets.length; i++) {
+        writeFrame(file, offsets[i], frames.get(i));
       }
-      // The disk may have space for the batch alone.
-      write(number, segment, file, frames, offsets, end);
+      grow(segment, end);
+      if (journal != null) {
+        collect(journal, number, segment, frames, offsets);
+        commit(journal);
+      }
+    } catch (Throwable e) {
+      cutBack(e, segment, file, segment.end, end);
+      throw e;
     }
     if (!segment.announced) {
       segment.announced = true;
@@ -237,31 +240,6 @@ final class DiskTier {
       Frame frame = frames.get(i).frame();
       segment.written.add(frame);
       frame.offset = offsets[i];
-    }
-  }
-
-  /** Writes frames, zeros behind them and their entry, or cuts off what it wrote of them. */
-  private void write(
-      long number,
-      LogSegment segment,
-      StorageFile file,
-      List<Incoming> frames,
-      long[] offsets,
-      long zerosEnd) {
-    try {
-      long written = segment.end;
-      for (int i = 0; i < offsets.length; i++) {
-        long zeros = i == offsets.length - 1 ? zerosEnd : 0;
-        written = writeFrame(file, offsets[i], frames.get(i), zeros);
-      }
-      grow(segment, written);
-      if (journal != null) {
-        collect(journal, number, segment, frames, offsets);
-        commit(journal);
-      }
-    } catch (Throwable e) {
-      cutBack(e, segment, file, segment.end, zerosEnd);
-      throw e;
     }
   }
 
@@ -320,32 +298,20 @@ final class DiskTier {
     }
   }
 
-  /**
-   * Where zeros behind a batch end that make the file's last huge page whole; the batch's end if it
-   * adds none, if there is no space for them, or if they would have to be synced at once.
-   */
-  private long zerosEnd(LogSegment segment, int frames, long bytes, long contextBytes, long end) {
-    long zerosEnd = writer.endOfHugePage(end);
-    boolean adds = end > segment.fileBytes && options.durability().level() != Durability.Level.SYNC;
-    return adds && missing(segment, frames, bytes + zerosEnd - end, contextBytes) <= 0
-        ? zerosEnd
-        : end;
-  }
-
-  private long writeFrame(StorageFile file, long offset, Incoming incoming, long zerosEnd) {
+  private void writeFrame(StorageFile file, long offset, Incoming incoming) {
     Frame frame = incoming.frame();
     FrameSource source = incoming.source();
     HotFrame hot = frame.hot;
     if (frame.bytes == 0) {
-      return offset;
+      return;
     }
     if (hot instanceof HotFrame.Copied copy) {
       MemorySegment bytes = copy.slab.segment().asSlice(copy.offset, frame.bytes);
-      return writer.write(file, offset, bytes, zerosEnd);
+      writer.write(file, offset, bytes);
     } else if (hot instanceof HotFrame.Kept kept) {
-      return writer.write(file, offset, kept.frame, frame.lengths, frame.checksums, true, zerosEnd);
+      writer.write(file, offset, kept.frame, frame.lengths, frame.checksums, true);
     } else if (source != null) {
-      return writer.write(file, offset, source, frame.lengths, frame.checksums, true, zerosEnd);
+      writer.write(file, offset, source, frame.lengths, frame.checksums, true);
     } else {
       throw new IllegalStateException("frame has neither memory nor a source");
     }
@@ -458,7 +424,7 @@ final class DiskTier {
       }
       if (footer.lengths.length > 0) {
         int[] checksums = new int[footer.lengths.length];
-        writer.write(file, footer.offset, footer.source, footer.lengths, checksums, false, 0);
+        writer.write(file, footer.offset, footer.source, footer.lengths, checksums, false);
       }
       grow(segment, footer.end());
       if (journal != null) {

@@ -22,20 +22,16 @@ import java.util.concurrent.FutureTask;
 final class FrameWriter {
 
   /**
-   * How much is written at once at the beginning of a file; pieces also end at multiples of it in
-   * the file. Linux keeps each in a piece of memory of that size. Larger ones are written faster,
-   * but where memory that was not used for a while is reclaimed, mappings of them can be much
-   * slower to read, unless they are huge pages; see {@code docs/benchmarks.md}.
+   * How much is written at once at most; writes also end at multiples of it in the file. Linux
+   * keeps what is written at once in one piece of memory if it can, here in a huge page, which
+   * mappings read fastest.
    */
-  private static final int PIECE = 64 << 10;
+  static final int PIECE = 2 << 20;
 
   /**
    * How much goes through the staging buffer at once: as much as stays in the processor's cache.
    */
   private static final int STAGING = 256 << 10;
-
-  /** A page of memory of the next size, which the system maps as one if it is written at once. */
-  static final int HUGE_PAGE = 2 << 20;
 
   /** From so many bytes on, another thread computes the checksums of a frame. */
   private static final int PARALLEL = 1 << 20;
@@ -45,19 +41,23 @@ final class FrameWriter {
   /** Any thread but the one that appends. */
   private static final Thread OTHER = new Thread(() -> {});
 
+  /** So many parts and paddings are written at once at most. */
+  private static final int MAX_GATHERED = 2048;
+
   /** Beyond so many parts the array that holds them is not kept. */
   private static final int MAX_KEPT = 4096;
 
-  private static final MemorySegment ZEROS = Arena.global().allocate(PIECE, FrameLayout.ALIGNMENT);
+  private static final MemorySegment ZEROS =
+      Arena.global().allocate(FrameLayout.ALIGNMENT, FrameLayout.ALIGNMENT);
 
   private final Crc32c crc = new Crc32c();
   private final MemorySegment staging = Arena.ofAuto().allocate(STAGING, FrameLayout.ALIGNMENT);
   private MemorySegment[] direct = new MemorySegment[64];
 
-  private final int hugePage;
+  private final int piece;
 
-  /** What is written next: parts and their padding, together 64 bytes or more each. */
-  private final MemorySegment[] gather = new MemorySegment[2 * PIECE / FrameLayout.ALIGNMENT];
+  /** What is written next: parts and their padding. */
+  private final MemorySegment[] gather = new MemorySegment[MAX_GATHERED];
 
   /** How many segments and bytes those are, and where they go. */
   private int gathered;
@@ -66,19 +66,11 @@ final class FrameWriter {
   private long gatheredAt;
 
   FrameWriter() {
-    this(HUGE_PAGE);
+    this(PIECE);
   }
 
-  FrameWriter(int hugePage) {
-    this.hugePage = hugePage;
-  }
-
-  /**
-   * Where the zeros should end that make the last huge page whole which a frame is the first to
-   * have a part in. A file's first is not worth it, so that small files stay small.
-   */
-  long endOfHugePage(long end) {
-    return end <= hugePage ? end : (end + hugePage - 1) / hugePage * hugePage;
+  FrameWriter(int piece) {
+    this.piece = piece;
   }
 
   /** Copies a frame to memory, padding included, and fills in its checksums. */
@@ -100,32 +92,26 @@ final class FrameWriter {
    * Writes a frame to a file and fills in its checksums.
    *
    * @param padLast whether zeros follow the last part up to a multiple of 64
-   * @param zerosEnd how far further zeros may follow; nowhere if that is not behind the frame
-   * @return where what was written ends
    */
-  long write(
+  void write(
       StorageFile file,
       long position,
       FrameSource source,
       long[] lengths,
       int[] checksums,
-      boolean padLast,
-      long zerosEnd) {
-    return hasDirect(source, lengths)
-        ? writeDirect(file, position, lengths, checksums, padLast, zerosEnd)
-        : stage(file, position, source, lengths, checksums, padLast);
+      boolean padLast) {
+    if (hasDirect(source, lengths)) {
+      writeDirect(file, position, lengths, checksums, padLast);
+    } else {
+      stage(file, position, source, lengths, checksums, padLast);
+    }
   }
 
-  /** Writes memory that holds a frame, padding included, and zeros behind it as above. */
-  long write(StorageFile file, long position, MemorySegment frame, long zerosEnd) {
+  /** Writes memory that holds a frame, padding included. */
+  void write(StorageFile file, long position, MemorySegment frame) {
     beginGather(position);
     gather(file, frame, 0, frame.byteSize());
-    return endGather(file, zerosEnd);
-  }
-
-  private long toNextPiece(long position) {
-    int piece = position < hugePage ? PIECE : hugePage;
-    return piece - position % piece;
+    endGather(file);
   }
 
   /** Checksum of private memory. */
@@ -212,13 +198,8 @@ final class FrameWriter {
     }
   }
 
-  private long writeDirect(
-      StorageFile file,
-      long position,
-      long[] lengths,
-      int[] checksums,
-      boolean padLast,
-      long zerosEnd) {
+  private void writeDirect(
+      StorageFile file, long position, long[] lengths, int[] checksums, boolean padLast) {
     try {
       long total = 0;
       for (long length : lengths) {
@@ -226,13 +207,14 @@ final class FrameWriter {
       }
       if (total < PARALLEL || !MULTIPROCESSOR || !isShared(lengths.length)) {
         checksumDirect(lengths, checksums);
-        return gatherDirect(file, position, lengths, padLast, zerosEnd);
+        gatherDirect(file, position, lengths, padLast);
+        return;
       }
       // The write waits for the kernel to copy, so another processor computes meanwhile.
       FutureTask<?> sums = new FutureTask<>(() -> checksumDirect(lengths, checksums), null);
       ForkJoinPool.commonPool().execute(sums);
       try {
-        return gatherDirect(file, position, lengths, padLast, zerosEnd);
+        gatherDirect(file, position, lengths, padLast);
       } finally {
         // Threads of the pool may all wait for this one, so what none has begun is done here. Also
         // when the write failed: the caller's memory may go once this returns.
@@ -281,14 +263,13 @@ final class FrameWriter {
     }
   }
 
-  private long gatherDirect(
-      StorageFile file, long position, long[] lengths, boolean padLast, long zerosEnd) {
+  private void gatherDirect(StorageFile file, long position, long[] lengths, boolean padLast) {
     beginGather(position);
     for (int part = 0; part < lengths.length; part++) {
       gather(file, direct[part], 0, lengths[part]);
       gather(file, ZEROS, 0, end(lengths, part, padLast) - lengths[part]);
     }
-    return endGather(file, zerosEnd);
+    endGather(file);
   }
 
   private void beginGather(long position) {
@@ -301,7 +282,7 @@ final class FrameWriter {
   private void gather(StorageFile file, MemorySegment source, long from, long length) {
     for (long done = 0; done < length; ) {
       long at = gatheredAt + gatheredBytes;
-      long toEnd = toNextPiece(at);
+      long toEnd = piece - at % piece;
       long bytes = Math.min(toEnd, length - done);
       gather[gathered++] = source.asSlice(from + done, bytes);
       gatheredBytes += bytes;
@@ -312,15 +293,10 @@ final class FrameWriter {
     }
   }
 
-  /** Writes the rest, and zeros behind it. */
-  private long endGather(StorageFile file, long zerosEnd) {
-    while (gatheredAt + gatheredBytes < zerosEnd) {
-      gather(file, ZEROS, 0, Math.min(zerosEnd - gatheredAt - gatheredBytes, ZEROS.byteSize()));
-    }
+  private void endGather(StorageFile file) {
     if (gathered > 0) {
       writeGathered(file);
     }
-    return gatheredAt;
   }
 
   private void writeGathered(StorageFile file) {
@@ -344,7 +320,7 @@ final class FrameWriter {
     return padded ? FrameLayout.padded(lengths[part]) : lengths[part];
   }
 
-  private long stage(
+  private void stage(
       StorageFile file,
       long position,
       FrameSource source,
@@ -380,6 +356,5 @@ final class FrameWriter {
     if (filled > 0) {
       file.write(written, staging.asSlice(0, filled));
     }
-    return written + filled;
   }
 }

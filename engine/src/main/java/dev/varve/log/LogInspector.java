@@ -52,7 +52,7 @@ final class LogInspector {
                 0,
                 Long.MAX_VALUE,
                 Long.MAX_VALUE,
-                FrameWriter.HUGE_PAGE,
+                FrameWriter.PIECE,
                 WritePolicy.ON_INSERTION,
                 Durability.NONE,
                 Integer.MAX_VALUE,

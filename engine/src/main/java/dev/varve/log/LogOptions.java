@@ -15,7 +15,7 @@ record LogOptions(
     long memoryCapacity,
     long diskCapacity,
     long segmentBytes,
-    int hugePage,
+    int piece,
     WritePolicy writePolicy,
     Durability durability,
     int maxReaders,

@@ -31,7 +31,7 @@ public final class ReplayLogBuilder {
   private long memoryCapacity = 64L << 20;
   private long diskCapacity = Long.MAX_VALUE;
   private long segmentBytes = DEFAULT_SEGMENT;
-  private int hugePage = FrameWriter.HUGE_PAGE;
+  private int piece = FrameWriter.PIECE;
   private WritePolicy writePolicy = WritePolicy.ON_INSERTION;
   private Durability durability = Durability.NONE;
   private int maxReaders = Integer.MAX_VALUE;
@@ -405,9 +405,9 @@ public final class ReplayLogBuilder {
     return header;
   }
 
-  /** For tests: the size that huge pages are taken to have, so that a small log has some. */
-  ReplayLogBuilder hugePage(int bytes) {
-    this.hugePage = bytes;
+  /** For tests: how much is written at once, so that frames of a small log are in pieces. */
+  ReplayLogBuilder piece(int bytes) {
+    this.piece = bytes;
     return this;
   }
 
@@ -423,7 +423,7 @@ public final class ReplayLogBuilder {
         memoryCapacity,
         diskCapacity,
         segment,
-        hugePage,
+        piece,
         writePolicy,
         level,
         maxReaders,

@@ -342,7 +342,7 @@ class FormatPageTest {
             .durability(levels[random.nextInt(3)])
             .memoryCapacity(memory)
             .segmentBytes(4096 << random.nextInt(4))
-            .hugePage(512 << random.nextInt(13))
+            .piece(512 << random.nextInt(13))
             .maxReaders(1);
     int contextEvery = 1 + random.nextInt(4);
     long position = 0;

@@ -20,7 +20,7 @@ final class KillVictim {
         .directory(directory)
         .memoryCapacity(50_000)
         .segmentBytes(1 << 16)
-        .hugePage(1 << 14);
+        .piece(1 << 14);
   }
 
   public static void main(String[] arguments) throws IOException {

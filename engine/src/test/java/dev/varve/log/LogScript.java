@@ -38,7 +38,7 @@ final class LogScript {
               .writePolicy(policy)
               .memoryCapacity(memory)
               .segmentBytes(4096)
-              .hugePage(1024);
+              .piece(1024);
       return released ? builder.maxReaders(1) : builder;
     }
   }
