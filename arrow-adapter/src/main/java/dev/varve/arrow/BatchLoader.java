@@ -6,8 +6,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.memory.ForeignAllocation;
-import org.apache.arrow.memory.ReferenceManager;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
@@ -17,9 +15,10 @@ import org.jspecify.annotations.Nullable;
  * Loads batches from native memory into the vectors of one reader, without a copy.
  *
  * <p>All buffers of a batch share one ledger of the reader's allocator, charged with one byte; when
- * the last of them is released, by the next load, by the reader's close or by whoever the vectors
- * were transferred to, the memory's pin is dropped. Only compressed buffers are copied, into memory
- * of the allocator. The vectors must not be written to. For one thread at a time.
+ * the last of them is released, by the next load, by the reader's
+ * close or by whoever the vectors were transferred to, the memory's pin is dropped. Only compressed
+ * buffers are copied, into memory of the allocator. The vectors must not be written to. For one
+ * thread at a time.
  */
 final class BatchLoader {
   private final BatchPlan plan;
@@ -177,23 +176,16 @@ final class BatchLoader {
       Runnable pin,
       @Nullable BodyCheck check,
       @Nullable TransferredBatch body) {
-    Pinned pinned = new Pinned(address, pin);
-    ArrowBuf base;
-    try {
-      if (batch.plan() != plan) {
-        throw new IllegalArgumentException("the batch is of another schema than the loader");
-      }
-      base = allocator.wrapForeignAllocation(pinned);
-    } catch (Throwable e) {
-      pinned.drop();
-      throw e;
+    if (batch.plan() != plan) {
+      pin.run();
+      throw new IllegalArgumentException("the batch is of another schema than the loader");
     }
-    ReferenceManager ledger = base.getReferenceManager();
+    BodyReferences references = BodyReferences.take(allocator, address, batch.bufferCount(), pin);
     try {
       if (batch.compression() == BodyCompression.NONE) {
-        loadInPlace(batch, address, ledger, check, body);
+        loadInPlace(batch, address, references, check, body);
       } else {
-        loadCompressed(batch, address, ledger, check);
+        loadCompressed(batch, address, references, check);
       }
       if (check != null) {
         checkNodes(check);
@@ -206,7 +198,7 @@ final class BatchLoader {
       throw e;
     } finally {
       buffers.clear();
-      ledger.release();
+      references.loaded();
     }
   }
 
@@ -219,7 +211,7 @@ final class BatchLoader {
   private void loadInPlace(
       BatchMetadata batch,
       long address,
-      ReferenceManager ledger,
+      BodyReferences references,
       @Nullable BodyCheck check,
       @Nullable TransferredBatch body) {
     for (int i = 0; i < vectors.length; i++) {
@@ -229,7 +221,7 @@ final class BatchLoader {
       buffers.clear();
       for (int j = first; j < first + count; j++) {
         long place = body == null ? address + batch.bufferOffset(j) : body.address(j + 1);
-        buffers.add(view(ledger, place, batch.bufferLength(j)));
+        buffers.add(references.view(place, batch.bufferLength(j)));
       }
       loadNode(i, batch, check);
     }
@@ -247,8 +239,8 @@ final class BatchLoader {
   }
 
   private void loadCompressed(
-      BatchMetadata batch, long address, ReferenceManager ledger, @Nullable BodyCheck check) {
-    Decompressor decompressor = new Decompressor(batch, allocator, ledger);
+      BatchMetadata batch, long address, BodyReferences references, @Nullable BodyCheck check) {
+    Decompressor decompressor = new Decompressor(batch, allocator, references);
     for (int i = 0; i < vectors.length; i++) {
       int node = nodes[i];
       buffers.clear();
@@ -261,13 +253,6 @@ final class BatchLoader {
         buffers.forEach(ArrowBuf::close);
       }
     }
-  }
-
-  /** Returns a buffer over memory that a ledger keeps. */
-  static ArrowBuf view(ReferenceManager ledger, long address, long length) {
-    ArrowBuf buffer = new ArrowBuf(ledger, null, length, address);
-    buffer.writerIndex(length);
-    return buffer;
   }
 
   private ArrowFieldNode fieldNode(int index, BatchMetadata batch) {
@@ -286,29 +271,6 @@ final class BatchLoader {
       root.setRowCount(rows);
     } else {
       vectors[0].setValueCount(rows);
-    }
-  }
-
-  /** The one byte that stands for a body in an allocator's books. */
-  private static final class Pinned extends ForeignAllocation {
-    private @Nullable Runnable pin;
-
-    Pinned(long address, Runnable pin) {
-      super(1, address);
-      this.pin = pin;
-    }
-
-    @Override
-    protected void release0() {
-      drop();
-    }
-
-    void drop() {
-      Runnable held = pin;
-      pin = null;
-      if (held != null) {
-        held.run();
-      }
     }
   }
 }

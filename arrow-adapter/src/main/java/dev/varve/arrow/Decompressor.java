@@ -30,16 +30,16 @@ final class Decompressor {
   private final BatchMetadata batch;
   private final CompressionCodec codec;
   private final BufferAllocator allocator;
-  private final ReferenceManager ledger;
+  private final BodyReferences references;
 
   /** Bytes of bitmaps that were left out up to now. */
   private long implied;
 
-  Decompressor(BatchMetadata batch, BufferAllocator allocator, ReferenceManager ledger) {
+  Decompressor(BatchMetadata batch, BufferAllocator allocator, BodyReferences references) {
     this.batch = batch;
     this.codec = batch.compression().codec();
     this.allocator = allocator;
-    this.ledger = ledger;
+    this.references = references;
   }
 
   /**
@@ -124,8 +124,7 @@ final class Decompressor {
   }
 
   private ArrowBuf inPlace(long address, long length) {
-    ledger.retain();
-    return BatchLoader.view(ledger, address, length);
+    return references.view(address, length);
   }
 
   private CorruptionException corrupt(
