@@ -18,18 +18,19 @@ final class Waiting implements AutoCloseable {
   private static final long LONGEST_NANOS = 1_000_000;
 
   private final Storage storage;
-  private final long start;
   private final long limit;
+  private long start;
   private int spins;
   private int parks;
   private long nanos = SHORTEST_NANOS;
   private boolean interrupted;
   private boolean waited;
 
-  /** Begins to wait; a timeout of zero or less is over at once. */
+  /**
+   * Creates one, whose time begins when the thread first has to wait; zero or less is over at once.
+   */
   Waiting(Storage storage, Duration timeout) {
     this.storage = storage;
-    this.start = storage.nanoTime();
     this.limit = nanos(timeout);
   }
 
@@ -46,15 +47,18 @@ final class Waiting implements AutoCloseable {
   }
 
   private long remaining() {
-    return limit - (storage.nanoTime() - start);
+    return waited ? limit - (storage.nanoTime() - start) : limit;
   }
 
-  /** Says that the thread had to wait, in another way than by this. */
+  /** Says that the thread has to wait, in another way than by this. */
   void hasWaited() {
-    waited = true;
+    if (!waited) {
+      waited = true;
+      start = storage.nanoTime();
+    }
   }
 
-  /** Returns for how long the thread has waited since it began, 0 if it had not to wait. */
+  /** Returns for how long the thread has waited since it had to, 0 if it had not. */
   long waitedNanos() {
     return waited ? Math.max(1, storage.nanoTime() - start) : 0;
   }
@@ -65,7 +69,7 @@ final class Waiting implements AutoCloseable {
    * @return false if the time is over, at once
    */
   boolean pause() {
-    waited = true;
+    hasWaited();
     if (isOver()) {
       return false;
     }
@@ -82,7 +86,7 @@ final class Waiting implements AutoCloseable {
 
   /** Parks for at most so long; may return early. */
   void park(long most) {
-    waited = true;
+    hasWaited();
     interrupted |= Thread.interrupted();
     LockSupport.parkNanos(this, Math.min(most, remaining()));
   }
