@@ -3,6 +3,7 @@ package dev.varve.store;
 
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
@@ -10,9 +11,9 @@ import java.util.concurrent.atomic.LongAdder;
  * same; readers of the store add nothing. For any number of threads.
  */
 final class Counters {
-  final LongAdder commits = new LongAdder();
-  final LongAdder pagesWritten = new LongAdder();
-  final LongAdder pagesCopied = new LongAdder();
+  final AtomicLong commits = new AtomicLong();
+  final AtomicLong pagesWritten = new AtomicLong();
+  final AtomicLong pagesCopied = new AtomicLong();
   final LongAdder turnWaits = new LongAdder();
   final LongAdder turnWaitNanos = new LongAdder();
   final LongAdder steadySyncs = new LongAdder();
@@ -20,6 +21,11 @@ final class Counters {
 
   /** When the last sync ended, in nanoseconds of the storage's clock; of use if there was one. */
   private volatile long synced;
+
+  /** Adds to a count that only who has the writer's turn adds to. */
+  static void add(AtomicLong count, long more) {
+    count.setRelease(count.getPlain() + more);
+  }
 
   /** Counts a sync that has just ended, of one kind. */
   void sync(LongAdder kind, long now) {

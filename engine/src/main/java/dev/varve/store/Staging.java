@@ -19,7 +19,10 @@ final class Staging implements TxnStages.Test {
   /** What this handle has let go of, and is not known to be free. */
   private final List<StagedRun> over = new ArrayList<>();
 
-  /** How many of these the transaction that goes on frees. */
+  /** How many these are, for who looks without the lock: mostly none. */
+  private volatile int count;
+
+  /** How many of them the transaction that goes on frees; for who has the writer's turn. */
   private int freed;
 
   Staging(Handle handle) {
@@ -29,6 +32,7 @@ final class Staging implements TxnStages.Test {
   /** Says that nobody writes to runs any more. */
   synchronized void letGo(List<StagedRun> runs) {
     over.addAll(runs);
+    count = over.size();
   }
 
   /** Frees what this handle has let go of, now; if that cannot be, its next transaction does. */
@@ -45,8 +49,8 @@ final class Staging implements TxnStages.Test {
   }
 
   /** Begins a transaction, which frees all that is over by now. */
-  synchronized void begin() {
-    freed = over.size();
+  void begin() {
+    freed = count;
   }
 
   @Override
@@ -70,8 +74,15 @@ final class Staging implements TxnStages.Test {
   }
 
   /** Ends a transaction that was published. */
-  synchronized void committed() {
+  void committed() {
+    if (freed > 0) {
+      forget();
+    }
+  }
+
+  private synchronized void forget() {
     over.subList(0, freed).clear();
+    count = over.size();
     freed = 0;
   }
 }

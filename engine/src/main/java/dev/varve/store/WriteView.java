@@ -208,8 +208,8 @@ final class WriteView extends View {
     free.committed();
     committed.copyFrom(meta);
     known = meta.txn();
-    handle.counters.commits.increment();
-    handle.counters.pagesWritten.add(writer.written());
+    Counters.add(handle.counters.commits, 1);
+    Counters.add(handle.counters.pagesWritten, writer.written());
     end();
     handle.staging.committed();
     settle(0, true);
@@ -240,7 +240,7 @@ final class WriteView extends View {
 
   private void end() {
     isActive = false;
-    handle.counters.pagesCopied.add(writer.copiedSince());
+    Counters.add(handle.counters.pagesCopied, writer.copiedSince());
     forget(0);
     savepoints.clear();
     numbers.clear();
