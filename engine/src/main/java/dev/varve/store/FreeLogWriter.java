@@ -62,7 +62,7 @@ final class FreeLogWriter {
    * @throws FullException if the disk is full
    */
   void write() {
-    if (fits(false) && (end() <= shortLog || end() <= 2 * bytesAnew())) {
+    if (fits(false) && (end() <= shortLog || end() <= 4 * bytesAnew())) {
       append();
     } else {
       try {
@@ -131,7 +131,7 @@ final class FreeLogWriter {
   }
 
   private void writeAnew() {
-    long bytes = Math.max(shortLog, 2 * bytesAnew());
+    long bytes = Math.max(shortLog, 4 * bytesAnew());
     long count = (bytes + (1L << pageShift) - 1) >>> pageShift;
     if (isSpareFree && log.sparePages >= count && log.sparePages <= 4 * count) {
       goToSpare();
