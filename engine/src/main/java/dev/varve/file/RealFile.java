@@ -12,6 +12,7 @@ import java.nio.channels.AsynchronousFileChannel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.FileStore;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.OpenOption;
@@ -209,6 +210,12 @@ final class RealFile implements StorageFile {
     } catch (IOException e) {
       throw failure("size", e);
     }
+  }
+
+  @Override
+  public long usableSpace() {
+    checkUsable();
+    return leftSpace();
   }
 
   @Override
@@ -705,18 +712,18 @@ final class RealFile implements StorageFile {
     if (closed) {
       return new ClosedException(describe(), e);
     }
-    if (Failures.saysFull(e) || usableSpace() < needed) {
+    if (Failures.saysFull(e) || leftSpace() < needed) {
       return Failures.full(operation, path, needed, e);
     }
     return Failures.translate(operation, path, e);
   }
 
-  private long usableSpace() {
+  private long leftSpace() {
     try {
-      return Files.getFileStore(path).getUsableSpace();
+      FileStore store = Files.getFileStore(path);
+      return store.getTotalSpace() == 0 ? Long.MAX_VALUE : store.getUsableSpace();
     } catch (IOException e) {
-      // Only a hint beside the failure that is reported: then its text alone decides.
-      return Long.MAX_VALUE;
+      return Long.MAX_VALUE; // in some containers the mounts do not name it
     }
   }
 }

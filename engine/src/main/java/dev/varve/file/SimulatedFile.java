@@ -57,6 +57,18 @@ final class SimulatedFile implements StorageFile {
   }
 
   @Override
+  public long usableSpace() {
+    machine.lock.lock();
+    try {
+      checkUsable();
+      boolean known = enter(SimulatedStorage.Operation.USABLE_SPACE) == null;
+      return known ? Math.max(0, machine.capacity - machine.used) : Long.MAX_VALUE;
+    } finally {
+      machine.lock.unlock();
+    }
+  }
+
+  @Override
   public void write(long position, MemorySegment source) {
     machine.lock.lock();
     try {

@@ -82,7 +82,7 @@ public final class SimulatedStorage implements Storage {
     RENAME,
     /** {@link Storage#syncDirectory}. */
     SYNC_DIRECTORY,
-    /** {@link Storage#usableSpace}. */
+    /** {@link Storage#usableSpace} and {@link StorageFile#usableSpace}. */
     USABLE_SPACE,
     /** {@link Storage#tryLock} and {@link Storage#isLocked}. */
     LOCK,

@@ -57,6 +57,13 @@ public interface StorageFile extends AutoCloseable {
   long size();
 
   /**
+   * Returns how much can still be written to the file system that the file is on.
+   *
+   * @return the usable space in bytes, a hint; {@link Long#MAX_VALUE} where it is not known
+   */
+  long usableSpace();
+
+  /**
    * Writes a segment: all of it, or an exception. After an exception any part of the range may have
    * been written, and the file may have grown by a part.
    *

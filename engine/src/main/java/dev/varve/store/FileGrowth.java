@@ -65,6 +65,7 @@ final class FileGrowth {
     if (count > FreeSpace.MAX_PAGES || wanted > FreeSpace.MAX_PAGES) {
       throw tooManyPages(count);
     }
+    pages.checkRoom(least);
     addGrown(extend(wanted, least));
   }
 
@@ -85,6 +86,7 @@ final class FileGrowth {
     if (least > FreeSpace.MAX_PAGES) {
       return true; // whoever takes it is told
     }
+    pages.checkRoom(least);
     long wanted = Math.min(least, sets.pageCount + step);
     addGrown(extend(wanted, wanted));
     return false;
@@ -110,10 +112,13 @@ final class FileGrowth {
     addGrown(extend(Math.min(wanted, FreeSpace.MAX_PAGES), least));
   }
 
-  /** Throws if pages from one on would be more than a store can have. */
+  /** Throws if pages from one on would be more than a store can have, or the file system has. */
   void checkNumber(long page, long count) {
     if (page > FreeSpace.MAX_PAGES || count > FreeSpace.MAX_PAGES - page) {
       throw tooManyPages(count);
+    }
+    if (count > unit) {
+      pages.checkRoom(page + count);
     }
   }
 

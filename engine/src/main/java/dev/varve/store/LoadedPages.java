@@ -111,18 +111,16 @@ final class LoadedPages {
       appended = before;
       end = appended;
     }
-    if (!FreePages.isRun(end, count, pageShift)) {
-      long unit = 1L << (FreePages.CHUNK_BYTES_SHIFT - pageShift);
-      long multiple = (end + unit - 1) & -unit;
-      fill(end << pageShift, (multiple - end) << pageShift);
+    long unit = 1L << (FreePages.CHUNK_BYTES_SHIFT - pageShift);
+    long page = FreePages.isRun(end, count, pageShift) ? end : (end + unit - 1) & -unit;
+    growth.checkNumber(page, count);
+    if (page > end) {
+      fill(end << pageShift, (page - end) << pageShift);
       flush();
       takeAppended();
-      appended = multiple;
-      end = multiple;
+      appended = page;
     }
-    growth.checkNumber(end, count);
-    long page = end;
-    end += count;
+    end = page + count;
     return page;
   }
 

@@ -2,6 +2,7 @@
 package dev.varve.store;
 
 import dev.varve.CorruptionException;
+import dev.varve.FullException;
 import dev.varve.file.MapAccess;
 import dev.varve.file.Mapping;
 import dev.varve.file.StorageFile;
@@ -149,6 +150,29 @@ final class PageFile implements Pages, AutoCloseable {
   @Override
   public long offset(long page) {
     return map.offset(page);
+  }
+
+  @Override
+  public void checkRoom(long pageCount) {
+    long size = file.size();
+    long more = (pageCount << pageShift) - size;
+    if (more <= GRANULE) {
+      return; // to find out by writing costs little, and is exact
+    }
+    long left = file.usableSpace();
+    if (left < more) {
+      throw new FullException(
+          "store "
+              + file.path()
+              + " would grow by "
+              + more
+              + " bytes, and its file system has "
+              + left
+              + " bytes left; make room or store less",
+          FullException.UNKNOWN,
+          FullException.UNKNOWN,
+          more);
+    }
   }
 
   @Override

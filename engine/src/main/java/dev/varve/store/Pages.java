@@ -22,6 +22,14 @@ interface Pages {
   long offset(long page);
 
   /**
+   * Throws if the file surely cannot become so many pages long, of which many are missing. Writes
+   * nothing.
+   *
+   * @throws dev.varve.FullException if the file system has too little left
+   */
+  void checkRoom(long pageCount);
+
+  /**
    * Makes the file so many pages long, by writing zeros, unless it is longer, and maps them.
    *
    * @throws dev.varve.FullException if the disk is full; the file may be longer than it was

@@ -632,6 +632,10 @@ abstract class StorageContract {
     assertThat(storage.usableSpace(dir)).isPositive();
     assertThatThrownBy(() -> storage.usableSpace(dir.resolve("x")))
         .isInstanceOf(NotFoundException.class);
+    StorageFile file = create("a");
+    assertThat(file.usableSpace()).isPositive();
+    file.close();
+    assertThatThrownBy(file::usableSpace).isInstanceOf(ClosedException.class);
   }
 
   // Locks.
@@ -793,6 +797,7 @@ abstract class StorageContract {
       assertThat(storage.list(dir)).hasSize(4);
       storage.delete(dir.resolve("c"));
       assertThat(storage.usableSpace(dir)).isPositive();
+      assertThat(file.usableSpace()).isPositive();
       assertThat(content(open("a", FileAccess.READ))).isEqualTo("Hello!?");
       file.close();
       assertThat(Thread.currentThread().isInterrupted()).isTrue();

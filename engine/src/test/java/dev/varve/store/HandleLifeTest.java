@@ -365,6 +365,11 @@ class HandleLifeTest {
     }
 
     @Override
+    public long usableSpace() {
+      return file.usableSpace();
+    }
+
+    @Override
     public void write(long position, MemorySegment source) {
       file.write(position, source);
     }

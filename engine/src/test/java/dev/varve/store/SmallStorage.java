@@ -158,6 +158,11 @@ record SmallStorage(SimulatedStorage storage, Storage starts) implements Storage
     }
 
     @Override
+    public long usableSpace() {
+      return file.usableSpace();
+    }
+
+    @Override
     public void write(long position, MemorySegment source) {
       file.write(position, source.asSlice(0, Math.min(source.byteSize(), small - position)));
     }

@@ -2,6 +2,7 @@
 package dev.varve.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.varve.FullException;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -84,6 +86,37 @@ class StoreRealDiskTest {
     String made = run("mkfs.ext4", "-q", "-m", "0", image.toString());
     assumeTrue(made.isEmpty(), () -> "there is no ext4: " + made);
     on(work, "mount", "-o", "loop", image.toString(), disk.toString());
+  }
+
+  /** A value that is larger than the disk is refused before anything is written. */
+  @Test
+  void aValueLargerThanTheDisk() throws Exception {
+    disk = Files.createDirectory(home.resolve("disk"));
+    String answer =
+        run("mount", "-t", "tmpfs", "-o", "size=" + DISK_BYTES, "tmpfs", disk.toString());
+    assumeTrue(answer.isEmpty(), () -> "a file system can only be mounted by root: " + answer);
+    try {
+      file = disk.resolve("s");
+      try (Store store = Store.open(file)) {
+        ByteTable table = store.table("t");
+        store.write(tx -> table.put(tx, key(1), value(1, 10)));
+        long before = Files.size(file);
+        MemorySegment key = MemorySegment.ofArray(key(2));
+        for (long bytes : new long[] {DISK_BYTES, 1L << 40}) {
+          assertThatThrownBy(() -> store.write(tx -> table.reserve(tx, key, bytes)))
+              .isInstanceOf(FullException.class)
+              .hasMessageContaining("its file system has ");
+          assertThatThrownBy(() -> store.stage(bytes))
+              .isInstanceOf(FullException.class)
+              .hasMessageContaining("its file system has ");
+        }
+        assertThat(Files.size(file)).isEqualTo(before);
+        store.write(tx -> table.reserve(tx, key, 10 << 20));
+        assertThat(store.check().findings()).isEmpty();
+      }
+    } finally {
+      assertThat(run("umount", disk.toString())).isEmpty();
+    }
   }
 
   private void on(Work work, String... mount) throws Exception {

@@ -50,6 +50,9 @@ final class TestPages implements Pages {
   }
 
   @Override
+  public void checkRoom(long newPageCount) {}
+
+  @Override
   public void extend(long newPageCount) {
     if (newPageCount > pageCount) {
       if (isFull) {
