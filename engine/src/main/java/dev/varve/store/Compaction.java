@@ -115,7 +115,7 @@ final class Compaction {
   /** Brings over the rest, and lets the file be the store's, while nobody else writes or syncs. */
   @SuppressWarnings("try") // the lock is held, not used
   private void replace(Draft draft, Meta meta, Delta delta) {
-    handle.writerTurn.take(handle.options.timeout());
+    handle.takeTurn();
     try {
       handle.finishSwitch();
       handle.syncer.take(handle.options.timeout());

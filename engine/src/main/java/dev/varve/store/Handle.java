@@ -16,7 +16,9 @@ import dev.varve.memory.RefCounted;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
@@ -54,8 +56,12 @@ final class Handle extends RefCounted {
 
   private volatile boolean closed;
   private final AtomicBoolean left = new AtomicBoolean();
-  private @Nullable Thread writer;
+
+  /** The thread whose transaction writes. Set after the turn was taken, cleared before it goes. */
+  private final AtomicReference<@Nullable Thread> writer = new AtomicReference<>();
+
   private @Nullable WriteTransaction innermost;
+  private final BooleanSupplier isWriterGone = this::isWriterGone;
 
   Handle(
       Storage storage,
@@ -294,7 +300,7 @@ final class Handle extends RefCounted {
 
   /** Returns the innermost writing transaction of this thread, or null. */
   @Nullable WriteTransaction innermost() {
-    return writer == Thread.currentThread() ? innermost : null;
+    return writer.getPlain() == Thread.currentThread() ? innermost : null;
   }
 
   void innermost(@Nullable WriteTransaction transaction) {
@@ -327,7 +333,7 @@ final class Handle extends RefCounted {
       finishSwitch();
       checkSession(); // before anything is written
       writeView.begin();
-      writer = Thread.currentThread();
+      writer.setRelease(Thread.currentThread());
       return writeView;
     } catch (Throwable e) {
       if (taken) {
@@ -341,12 +347,15 @@ final class Handle extends RefCounted {
     }
   }
 
-  private void takeTurn() {
+  /** Takes the writer's turn, which {@link Turn#release} gives back. */
+  void takeTurn() {
     StoreTurnWaitEvent event = StoreTurnWaitEvent.start();
     boolean taken = false;
     try (Waiting waiting = new Waiting(storage, options.timeout())) {
       try {
-        writerTurn.take(waiting, options.timeout());
+        while (!writerTurn.take(waiting, options.timeout(), isWriterGone)) {
+          rollBackAbandoned();
+        }
         taken = true;
         writeView.turnWaitNanos = waiting.waitedNanos();
       } finally {
@@ -364,9 +373,45 @@ final class Handle extends RefCounted {
 
   /** Gives the writer's turn back. */
   void endWrite() {
-    writer = null;
     innermost = null;
+    writer.setRelease(null);
     writerTurn.release();
+  }
+
+  /**
+   * Whether the thread that writes has ended, and has left its transaction open. What it did before
+   * is seen by who finds that.
+   */
+  private boolean isWriterGone() {
+    Thread thread = writer.getAcquire();
+    return thread != null && !thread.isAlive();
+  }
+
+  /** Undoes what a thread has left open that has ended, and gives its turn back. */
+  private synchronized void rollBackAbandoned() {
+    if (!isWriterGone()) {
+      return; // another thread did it
+    }
+    Thread thread = writer.getPlain();
+    for (WriteTransaction left = innermost; left != null; ) {
+      left = left.abandon();
+    }
+    try {
+      if (writeView.isActive()) {
+        writeView.abort();
+      }
+    } finally {
+      endWrite();
+      release();
+    }
+    System.getLogger(Handle.class.getName())
+        .log(
+            System.Logger.Level.WARNING,
+            name()
+                + ": a transaction of "
+                + thread
+                + " was rolled back, since that thread has ended and left it open; close"
+                + " transactions in the thread that began them");
   }
 
   /** Makes a commit as durable as it shall be; the writer's turn was given back. */
@@ -499,7 +544,11 @@ final class Handle extends RefCounted {
   void close() {
     closed = true;
     timer.stop();
-    release();
+    try {
+      rollBackAbandoned();
+    } finally {
+      release();
+    }
   }
 
   /** There are no references, and none will come. */

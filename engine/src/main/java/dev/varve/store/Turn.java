@@ -93,16 +93,12 @@ final class Turn {
    */
   boolean take(Duration timeout, BooleanSupplier needless) {
     try (Waiting waiting = new Waiting(storage, timeout)) {
-      return enter(waiting, timeout, needless);
+      return take(waiting, timeout, needless);
     }
   }
 
-  /** Takes the turn, as {@link #take(Duration)} does; the wait, of the same timeout, has begun. */
-  void take(Waiting waiting, Duration timeout) {
-    enter(waiting, timeout, () -> false);
-  }
-
-  private boolean enter(Waiting waiting, Duration timeout, BooleanSupplier needless) {
+  /** Takes the turn, as the method above does; the wait, of the same timeout, has begun. */
+  boolean take(Waiting waiting, Duration timeout, BooleanSupplier needless) {
     if (!inside.enter(waiting, needless)) {
       // What it was needless for may not hold any more: then the caller finds out.
       if (!waiting.isOver() || needless.getAsBoolean()) {
@@ -112,7 +108,7 @@ final class Turn {
     }
     boolean taken = false;
     try {
-      taken = take(waiting, timeout, needless);
+      taken = takeFromOthers(waiting, timeout, needless);
     } finally {
       if (!taken) {
         inside.leave();
@@ -121,7 +117,7 @@ final class Turn {
     return taken;
   }
 
-  private boolean take(Waiting waiting, Duration timeout, BooleanSupplier needless) {
+  private boolean takeFromOthers(Waiting waiting, Duration timeout, BooleanSupplier needless) {
     int nextProbe = FIRST_PROBE;
     boolean last = false;
     try {

@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
  * one, begun on the same thread while another one is open, undoes only what was done since it
  * began; until it has ended the outer one cannot be used.
  *
+ * <p>One that is open when its thread ends is rolled back as soon as another thread of the store
+ * waits for its turn to write, or the store is closed; a warning is logged.
+ *
  * <p>When a change throws an exception that is not of its arguments, a full disk for example, this
  * transaction can only be closed; an outer one goes on.
  */
@@ -135,6 +138,16 @@ public final class WriteTransaction extends Transaction {
       }
       handle.release();
     }
+  }
+
+  /**
+   * Ends the transaction, of a thread that has ended, without a look at what it did.
+   *
+   * @return the outer one, null if it is not nested
+   */
+  @Nullable WriteTransaction abandon() {
+    leave();
+    return outer;
   }
 
   /** Ends the transaction; if it was not committed, undoes what it did. */
