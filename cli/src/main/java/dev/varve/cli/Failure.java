@@ -84,7 +84,7 @@ record Failure(int exitCode, String message) {
       case RecoveryNeededException e -> new Failure(ExitCode.CONFLICT, message);
       case SnapshotLostException e -> new Failure(ExitCode.CONFLICT, message);
       case PoisonedException e -> new Failure(ExitCode.IO, message);
-      case StorageException e -> new Failure(ExitCode.IO, message);
+      case StorageException e -> new Failure(ExitCode.IO, withOptions(message));
       case UnavailableException e -> new Failure(ExitCode.UNAVAILABLE, withOptions(message));
       case UncheckedIOException e -> null;
       case UpstreamException e ->
@@ -100,7 +100,8 @@ record Failure(int exitCode, String message) {
     return message
         .replace("OnDamage.SKIP", "--skip-damage")
         .replace("RecordFiles.repair", "'varve records repair'")
-        .replace("allowNetworkFileSystem", "--allow-network-file-system");
+        .replace("allowNetworkFileSystem", "--allow-network-file-system")
+        .replace("StoreOptions.immutable()", "--immutable");
   }
 
   /** Who waits for a batch gets a copy of the exception, which says things twice. */

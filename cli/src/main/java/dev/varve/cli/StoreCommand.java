@@ -69,9 +69,19 @@ final class StoreCommand implements Runnable {
         })
     boolean allowsNetwork;
 
+    @Option(
+        names = "--immutable",
+        description = {
+          "Read a store that nobody changes, as on read-only media, without locks.",
+          "It must have been closed by all. Only for commands that read."
+        })
+    boolean isImmutable;
+
     /** Opens a store that exists for reading; one that must be recovered first, for writing. */
     Store openToRead() {
-      return openToRead(options(), options -> Store.open(path, options));
+      return isImmutable
+          ? Store.open(path, options().immutable())
+          : openToRead(options(), options -> Store.open(path, options));
     }
 
     static Store openToRead(StoreOptions options, Function<StoreOptions, Store> opener) {
@@ -83,6 +93,10 @@ final class StoreCommand implements Runnable {
     }
 
     Store openToWrite(boolean create) {
+      if (isImmutable) {
+        throw new FailureException(
+            ExitCode.USAGE, "--immutable is for commands that only read; leave it out");
+      }
       return Store.open(path, create ? options() : options().existing());
     }
 

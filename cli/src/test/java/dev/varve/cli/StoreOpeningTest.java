@@ -92,4 +92,30 @@ class StoreOpeningTest {
     assertThat(failure.message()).isEqualTo("open it with --allow-network-file-system");
     CliRun.of("store", "get", path, "t", "a", "--allow-network-file-system").ok();
   }
+
+  /** Files beside the store that cannot be had are in nobody's way, and are not made. */
+  @Test
+  void anImmutableStoreIsReadWithoutTheFilesBesideIt() throws Exception {
+    for (String suffix : List.of("-shm", "-lock")) {
+      Path beside = directory.resolve("s.varve" + suffix);
+      Files.delete(beside);
+      Files.createDirectory(beside);
+    }
+    assertThat(CliRun.of("store", "get", path, "t", "a").assertFails(ExitCode.IO))
+        .contains("s.varve-lock")
+        .contains("open it with --immutable");
+    assertThat(CliRun.of("store", "put", path, "t", "a", "2").assertFails(ExitCode.IO))
+        .contains("s.varve-lock");
+    Files.delete(directory.resolve("s.varve-lock"));
+    Files.delete(directory.resolve("s.varve-shm"));
+    assertThat(CliRun.of("store", "get", path, "t", "a", "--immutable").ok().text()).isEqualTo("1");
+    CliRun.of("store", "check", path, "--immutable").ok();
+    try (var files = Files.list(directory)) {
+      assertThat(files).containsExactly(path);
+    }
+    assertThat(
+            CliRun.of("store", "put", path, "t", "a", "2", "--immutable")
+                .assertFails(ExitCode.USAGE))
+        .contains("--immutable is for commands that only read");
+  }
 }

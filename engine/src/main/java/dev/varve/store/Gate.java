@@ -14,10 +14,16 @@ import java.util.Optional;
  *
  * @param storage where the lock file is
  * @param lockFile the lock file, which is made when missing
+ * @param isNeeded whether others may have the store open, or come; if not, nothing is locked, and
+ *     no lock file made
  */
-record Gate(Storage storage, Path lockFile) {
+record Gate(Storage storage, Path lockFile, boolean isNeeded) {
   private static final long POSITION = 0;
   static final long COMPACTION = 1 + SharedState.SLOTS;
+
+  Gate(Storage storage, Path lockFile) {
+    this(storage, lockFile, true);
+  }
 
   /** Returns which byte of the lock file is held by the owner of a slot for as long as it lives. */
   static long position(int slot) {
@@ -47,10 +53,33 @@ record Gate(Storage storage, Path lockFile) {
     return take(COMPACTION, timeout, "the store is being compacted already");
   }
 
+  /** Tries to lock a byte, for this handle alone. */
+  Optional<ProcessLock> tryLock(long position) {
+    return isNeeded
+        ? storage.tryLock(lockFile, position, LockMode.EXCLUSIVE)
+        : Optional.of(new Unneeded());
+  }
+
+  /** A lock where there is nobody else. */
+  private record Unneeded() implements ProcessLock {
+    @Override
+    public LockMode mode() {
+      return LockMode.EXCLUSIVE;
+    }
+
+    @Override
+    public boolean isValid() {
+      return true;
+    }
+
+    @Override
+    public void close() {}
+  }
+
   private ProcessLock take(long position, Duration timeout, String reason) {
     try (Waiting waiting = new Waiting(storage, timeout)) {
       while (true) {
-        Optional<ProcessLock> lock = storage.tryLock(lockFile, position, LockMode.EXCLUSIVE);
+        Optional<ProcessLock> lock = tryLock(position);
         if (lock.isPresent()) {
           return lock.get();
         }

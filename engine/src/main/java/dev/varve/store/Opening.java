@@ -38,7 +38,7 @@ final class Opening {
     this.path = storage.realPath(path);
     this.options = options;
     this.sharedPath = sibling("-shm");
-    this.gate = new Gate(storage, sibling("-lock"));
+    this.gate = new Gate(storage, sibling("-lock"), !options.isImmutable());
   }
 
   private Path sibling(String suffix) {
@@ -52,14 +52,14 @@ final class Opening {
           "store " + path + " does not exist, and is not to be created; check the path");
     }
     checkFileSystem();
-    try (ProcessLock held = gate.take(options.timeout())) {
+    try (ProcessLock held = takeGate()) {
       if (!storage.exists(path)) {
         create();
       }
       FileAccess access = options.isReadOnly() ? FileAccess.READ : FileAccess.WRITE;
       StorageFile file = storage.open(path, access);
       try {
-        return open(file);
+        return options.isImmutable() ? openImmutable(file) : open(file);
       } catch (InternalError e) {
         file.close();
         throw new StorageException(
@@ -73,6 +73,25 @@ final class Opening {
         throw e;
       }
     }
+  }
+
+  private ProcessLock takeGate() {
+    try {
+      return gate.take(options.timeout());
+    } catch (StorageException e) {
+      throw notWritable(e);
+    }
+  }
+
+  /** Tells of another way to read, where files beside the store cannot be made or written. */
+  private StorageException notWritable(StorageException e) {
+    return storage.exists(path)
+        ? new StorageException(
+            e.getMessage()
+                + ". If nobody writes to the store, as on read-only media, open it with"
+                + " StoreOptions.immutable()",
+            e)
+        : e;
   }
 
   /** Refuses, before anything is touched, a file system that other machines may have, too. */
@@ -167,9 +186,7 @@ final class Opening {
         return finish(file, header, same, false, null);
       }
       Meta meta = newest(metas, boot == 0 ? null : known);
-      RedoRecords records =
-          RedoRecords.read(
-              storage, sibling(RedoLog.SUFFIX), header.firstId(), header.lastId(), session, meta);
+      RedoRecords records = records(header, session, meta);
       recover(file, header, metas, meta, records);
       if (known != null) {
         known.mapping.close();
@@ -190,6 +207,63 @@ final class Opening {
     }
   }
 
+  /**
+   * Opens a store that nobody changes, which has been closed by all: with a shared state of its
+   * own, in memory, and without a lock.
+   */
+  private Handle openImmutable(StorageFile file) {
+    StoreHeader header = StoreHeader.read(file);
+    Meta meta = new SteadyMetas(file, header.pageShift()).newest();
+    checkLength(file, header, meta);
+    long session = session(file);
+    if (meta.unreplayed() != 0
+        || !records(header, session, meta).isEmpty()
+        || !isAtRest(header, session)) {
+      throw new RecoveryNeededException(
+          "store "
+              + path
+              + " is open, or was not closed by all who had it open; it can be opened as immutable"
+              + " when it was opened for writing once, and closed");
+    }
+    Shared own = shared(new OwnMemory(Arena.ofAuto().allocate(SharedState.FILE_BYTES, 8)));
+    own.state.initialise(header.firstId(), header.lastId(), 0, Switch.identity(file), meta);
+    own.state.session(session);
+    return finish(file, header, own, true, null);
+  }
+
+  /** Whether {@code NAME-shm} does not say that the store is in use, or was when somebody died. */
+  private boolean isAtRest(StoreHeader header, long session) {
+    if (!storage.exists(sharedPath)) {
+      return true;
+    }
+    try (StorageFile file = storage.open(sharedPath, FileAccess.READ);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment words = arena.allocate(SharedState.FILE_BYTES, 8);
+      boolean isWhole = file.size() == SharedState.FILE_BYTES;
+      file.read(0, words);
+      SharedState state = new SharedState(Words.over(words), path.toString());
+      boolean isOfThis =
+          isWhole
+              && state.isInitialised(header.firstId(), header.lastId())
+              && state.session() == session;
+      return !isOfThis || state.isAtRest();
+    }
+  }
+
+  /** Memory of this handle alone, in place of a mapped file. */
+  private record OwnMemory(MemorySegment segment) implements Mapping {
+    @Override
+    public void force(long offset, long length) {}
+
+    @Override
+    public void close() {}
+  }
+
+  private RedoRecords records(StoreHeader header, long session, Meta meta) {
+    return RedoRecords.read(
+        storage, sibling(RedoLog.SUFFIX), header.firstId(), header.lastId(), session, meta);
+  }
+
   /** What processes share, mapped. */
   private record Shared(Mapping mapping, SharedState state) {}
 
@@ -199,7 +273,12 @@ final class Opening {
 
   /** Maps what processes share, if it is there, of this store and of this boot. */
   private @Nullable Shared known(StoreHeader header, long boot) {
-    Mapping mapping = SharedState.open(storage, sharedPath);
+    Mapping mapping;
+    try {
+      mapping = SharedState.open(storage, sharedPath);
+    } catch (StorageException e) {
+      throw notWritable(e);
+    }
     if (mapping == null) {
       return null;
     }
@@ -334,16 +413,7 @@ final class Opening {
    */
   private void recover(
       StorageFile file, StoreHeader header, SteadyMetas metas, Meta meta, RedoRecords records) {
-    long bytes = meta.pageCount() << header.pageShift();
-    if (file.size() < bytes) {
-      throw new CorruptionException(
-          "store",
-          path.toString(),
-          file.size(),
-          bytes + " bytes, as its steady meta says",
-          file.size() + " bytes",
-          "the file was cut; restore a backup, or salvage what it still holds");
-    }
+    long bytes = checkLength(file, header, meta);
     if (options.isReadOnly()) {
       throw new RecoveryNeededException(
           "store "
@@ -358,5 +428,20 @@ final class Opening {
     meta.unreplayed(records.isEmpty() ? 0 : records.from());
     metas.write(meta, steady);
     file.sync();
+  }
+
+  /** Returns how long the file must be, which it is. */
+  private long checkLength(StorageFile file, StoreHeader header, Meta meta) {
+    long bytes = meta.pageCount() << header.pageShift();
+    if (file.size() < bytes) {
+      throw new CorruptionException(
+          "store",
+          path.toString(),
+          file.size(),
+          bytes + " bytes, as its steady meta says",
+          file.size() + " bytes",
+          "the file was cut; restore a backup, or salvage what it still holds");
+    }
+    return bytes;
   }
 }

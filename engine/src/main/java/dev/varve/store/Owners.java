@@ -2,7 +2,6 @@
 package dev.varve.store;
 
 import dev.varve.CorruptionException;
-import dev.varve.file.LockMode;
 import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
 import java.util.Optional;
@@ -51,8 +50,7 @@ final class Owners {
     if (shared.processId(slot) == 0) {
       return Life.GONE;
     }
-    Optional<ProcessLock> lock =
-        storage.tryLock(gate.lockFile(), Gate.position(slot), LockMode.EXCLUSIVE);
+    Optional<ProcessLock> lock = gate.tryLock(Gate.position(slot));
     if (lock.isEmpty()) {
       return Life.ALIVE;
     }

@@ -328,6 +328,20 @@ final class SharedState {
     rewriting(true);
   }
 
+  /** Whether nobody has the store open, and all who had it open have closed it in order. */
+  boolean isAtRest() {
+    boolean isUsed = false;
+    for (int slot = 0; slot < SLOTS; slot++) {
+      isUsed |= processId(slot) != 0;
+    }
+    return !isUsed
+        && published() == steady()
+        && nextSteady() == steady()
+        && !isRewriting()
+        && switching() == 0
+        && poison() == 0;
+  }
+
   /** Returns what P was when this was made, after all who had the store open were dead. */
   long made() {
     return words.getPlain(MADE);

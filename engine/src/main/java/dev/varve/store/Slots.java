@@ -4,7 +4,6 @@ package dev.varve.store;
 import dev.varve.BusyException;
 import dev.varve.CorruptionException;
 import dev.varve.SnapshotLostException;
-import dev.varve.file.LockMode;
 import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
 import java.lang.invoke.VarHandle;
@@ -95,8 +94,7 @@ final class Slots {
   private synchronized boolean claimFree() {
     for (int slot = 0; slot < SharedState.SLOTS; slot++) {
       if (shared.processId(slot) == 0 && incarnations[slot] == 0) {
-        Optional<ProcessLock> lock =
-            storage.tryLock(gate.lockFile(), Gate.position(slot), LockMode.EXCLUSIVE);
+        Optional<ProcessLock> lock = gate.tryLock(Gate.position(slot));
         if (lock.isPresent()) {
           occupy(slot, lock.get());
           return true;

@@ -26,6 +26,8 @@ import java.util.Objects;
  *     #withReaderLimit}; zero for ever
  * @param allowsNetworkFileSystem whether a store on a network file system is opened and not
  *     refused, as of {@link #allowNetworkFileSystem}
+ * @param isImmutable whether nobody changes the store while it is open, so that it is read without
+ *     locks, as of {@link #immutable}
  */
 public record StoreOptions(
     Durability durability,
@@ -34,7 +36,8 @@ public record StoreOptions(
     boolean isReadOnly,
     boolean mustExist,
     Duration readerLimit,
-    boolean allowsNetworkFileSystem) {
+    boolean allowsNetworkFileSystem,
+    boolean isImmutable) {
 
   private static final long LONGEST_LIMIT_DAYS = 36_500;
 
@@ -44,13 +47,14 @@ public record StoreOptions(
    */
   public static final StoreOptions DEFAULT =
       new StoreOptions(
-          Durability.NONE, Duration.ofSeconds(10), 4096, false, false, Duration.ZERO, false);
+          Durability.NONE, Duration.ofSeconds(10), 4096, false, false, Duration.ZERO, false, false);
 
   /**
    * Checks the options.
    *
-   * @throws IllegalArgumentException if the timeout is negative, the page size is none, or the
-   *     reader limit is negative or more than a hundred years
+   * @throws IllegalArgumentException if the timeout is negative, the page size is none, the reader
+   *     limit is negative or more than a hundred years, or an immutable store is not for reading
+   *     only
    */
   public StoreOptions {
     Objects.requireNonNull(durability, "durability");
@@ -62,6 +66,9 @@ public record StoreOptions(
     if (readerLimit.isNegative() || readerLimit.toDays() > LONGEST_LIMIT_DAYS) {
       throw new IllegalArgumentException(
           "readerLimit must be from zero to " + LONGEST_LIMIT_DAYS + " days: " + readerLimit);
+    }
+    if (isImmutable && !isReadOnly) {
+      throw new IllegalArgumentException("an immutable store is opened for reading only");
     }
     if (pageSize < 4096 || pageSize > 65536 || Integer.bitCount(pageSize) != 1) {
       throw new IllegalArgumentException(
@@ -83,7 +90,8 @@ public record StoreOptions(
         isReadOnly,
         mustExist,
         readerLimit,
-        allowsNetworkFileSystem);
+        allowsNetworkFileSystem,
+        isImmutable);
   }
 
   /**
@@ -100,7 +108,8 @@ public record StoreOptions(
         isReadOnly,
         mustExist,
         readerLimit,
-        allowsNetworkFileSystem);
+        allowsNetworkFileSystem,
+        isImmutable);
   }
 
   /**
@@ -117,7 +126,8 @@ public record StoreOptions(
         isReadOnly,
         mustExist,
         readerLimit,
-        allowsNetworkFileSystem);
+        allowsNetworkFileSystem,
+        isImmutable);
   }
 
   /**
@@ -132,19 +142,52 @@ public record StoreOptions(
    */
   public StoreOptions withReaderLimit(Duration newLimit) {
     return new StoreOptions(
-        durability, timeout, pageSize, isReadOnly, mustExist, newLimit, allowsNetworkFileSystem);
+        durability,
+        timeout,
+        pageSize,
+        isReadOnly,
+        mustExist,
+        newLimit,
+        allowsNetworkFileSystem,
+        isImmutable);
   }
 
   /**
    * Returns options to open a store that exists for reading only. One that was not closed by all,
    * or was moved or copied, and that nobody has open, must be opened for writing once before: it is
-   * a {@link dev.varve.RecoveryNeededException}.
+   * a {@link dev.varve.RecoveryNeededException}. It takes part in the locks of those who have it
+   * open, so it must be allowed to write to {@code NAME-lock} and {@code NAME-shm}; see {@link
+   * #immutable} for where it is not.
    *
    * @return a copy
    */
   public StoreOptions readOnly() {
     return new StoreOptions(
-        durability, timeout, pageSize, true, true, readerLimit, allowsNetworkFileSystem);
+        durability,
+        timeout,
+        pageSize,
+        true,
+        true,
+        readerLimit,
+        allowsNetworkFileSystem,
+        isImmutable);
+  }
+
+  /**
+   * Returns options to open a store for reading only that nobody changes, as on read-only media or
+   * in a directory that this process may not write to: nothing is locked, and no file is made or
+   * written. It must have been closed by all; else it is a {@link
+   * dev.varve.RecoveryNeededException}.
+   *
+   * <p>With these options <em>the caller promises</em> that no process opens the store for writing,
+   * or replaces its file, while it is open so. Those who do are not noticed, and what is read then
+   * may be wrong, or a {@link dev.varve.CorruptionException}.
+   *
+   * @return a copy
+   */
+  public StoreOptions immutable() {
+    return new StoreOptions(
+        durability, timeout, pageSize, true, true, readerLimit, allowsNetworkFileSystem, true);
   }
 
   /**
@@ -155,7 +198,14 @@ public record StoreOptions(
    */
   public StoreOptions existing() {
     return new StoreOptions(
-        durability, timeout, pageSize, isReadOnly, true, readerLimit, allowsNetworkFileSystem);
+        durability,
+        timeout,
+        pageSize,
+        isReadOnly,
+        true,
+        readerLimit,
+        allowsNetworkFileSystem,
+        isImmutable);
   }
 
   /**
@@ -178,6 +228,6 @@ public record StoreOptions(
    */
   public StoreOptions allowNetworkFileSystem() {
     return new StoreOptions(
-        durability, timeout, pageSize, isReadOnly, mustExist, readerLimit, true);
+        durability, timeout, pageSize, isReadOnly, mustExist, readerLimit, true, isImmutable);
   }
 }

@@ -258,6 +258,18 @@ class StoreGuideTest {
   }
 
   @Test
+  void immutable() {
+    try (Store store = Store.open(path)) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> visits.put(tx, "oslo", 1L));
+    }
+    try (Store store = Store.open(path, StoreOptions.DEFAULT.immutable())) {
+      seen.add(store.read(tx -> store.table("visits").count(tx)) + " in an immutable store");
+    }
+    assertThat(seen).containsExactly("1 in an immutable store");
+  }
+
+  @Test
   void transactions() {
     long limit = 2;
     try (Store store = Store.open(path)) {
