@@ -18,7 +18,17 @@ public final class ClosedException extends VarveException {
    * @param closed what was closed, for example {@code store "/data/a.varve"}
    */
   public ClosedException(String closed) {
-    super(message(closed));
+    this(closed, "open it again to use it");
+  }
+
+  /**
+   * Creates an exception that names what was closed, and what to do instead.
+   *
+   * @param closed what was closed, for example {@code transaction of store "/data/a.varve"}
+   * @param remedy what to do, for example {@code begin another one}
+   */
+  public ClosedException(String closed, String remedy) {
+    super(closed + " is closed; " + remedy);
     this.closed = closed;
   }
 
@@ -29,7 +39,7 @@ public final class ClosedException extends VarveException {
    * @param cause what led to it
    */
   public ClosedException(String closed, Throwable cause) {
-    super(message(closed), cause);
+    super(closed + " is closed; open it again to use it", cause);
     this.closed = closed;
   }
 
@@ -40,9 +50,5 @@ public final class ClosedException extends VarveException {
    */
   public String closed() {
     return closed;
-  }
-
-  private static String message(String closed) {
-    return closed + " is closed; open it again to use it";
   }
 }

@@ -30,6 +30,11 @@ class VarveExceptionTest {
     ClosedException e = new ClosedException("store \"a\"");
 
     assertThat(e).hasMessage("store \"a\" is closed; open it again to use it").hasNoCause();
+    assertThat(new ClosedException("cursor", "open another one"))
+        .hasMessage("cursor is closed; open another one")
+        .hasNoCause()
+        .extracting(ClosedException::closed)
+        .isEqualTo("cursor");
     assertThat(e.closed()).isEqualTo("store \"a\"");
   }
 

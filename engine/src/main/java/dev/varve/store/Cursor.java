@@ -42,7 +42,7 @@ public final class Cursor implements AutoCloseable {
 
   private View view() {
     if (isClosed) {
-      throw new dev.varve.ClosedException("cursor of " + table);
+      throw new dev.varve.ClosedException("cursor of " + table, "open another one");
     }
     return transaction.view();
   }

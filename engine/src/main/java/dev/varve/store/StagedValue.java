@@ -134,7 +134,7 @@ public final class StagedValue implements AutoCloseable {
 
   private synchronized void use() {
     if (isClosed) {
-      throw new ClosedException(toString());
+      throw new ClosedException(toString(), "stage another one");
     }
     if (isBusy) {
       throw new IllegalStateException(
@@ -278,7 +278,8 @@ public final class StagedValue implements AutoCloseable {
 
     private void checkOpen() {
       if (isClosed) {
-        throw new ClosedException("stream of " + StagedValue.this);
+        throw new ClosedException(
+            "stream of " + StagedValue.this, "take another one, while the value is not complete");
       }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
+import dev.varve.ClosedException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -35,8 +36,11 @@ public abstract sealed class Transaction implements AutoCloseable
     if (current != null && Thread.currentThread() == owner) {
       close();
     }
-    return new dev.varve.ClosedException(
-        current == null ? "transaction of " + handle.name() : handle.name());
+    return current == null ? over() : new ClosedException(handle.name());
+  }
+
+  final ClosedException over() {
+    return new ClosedException("transaction of " + handle.name(), "begin another one");
   }
 
   /** Ends the transaction, and returns its view if it had not ended. */

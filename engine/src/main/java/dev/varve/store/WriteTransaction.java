@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
-import dev.varve.ClosedException;
 import dev.varve.file.Durability;
 import org.jspecify.annotations.Nullable;
 
@@ -168,7 +167,7 @@ public final class WriteTransaction extends Transaction {
     }
     WriteView view = (WriteView) leave();
     if (view == null) {
-      throw new ClosedException("transaction of " + handle.name());
+      throw over();
     }
     if (outer != null) {
       handle.innermost(outer);

@@ -10,6 +10,8 @@ import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.codec.KeyCodecs;
 import dev.varve.codec.ValueCodecs;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -62,10 +64,14 @@ class StoreMisuseTest {
   }
 
   private static void assertClosed(ThrowingCallable call, String what) {
+    String remedy =
+        what.startsWith("transaction")
+            ? "begin another one"
+            : what.startsWith("cursor") ? "open another one" : "open it again to use it";
     assertThatThrownBy(call)
         .isInstanceOf(ClosedException.class)
-        .hasMessageContaining(what)
-        .hasMessageContaining("data.varve is closed; open it again to use it");
+        .hasMessageStartingWith(what)
+        .hasMessageEndingWith("data.varve is closed; " + remedy);
   }
 
   @Test
@@ -106,6 +112,27 @@ class StoreMisuseTest {
     assertClosed(writing::next, "transaction of store");
     writing.close();
     assertThat(store.<byte[]>read(tx -> table.get(tx, KEY))).isEqualTo(VALUE);
+  }
+
+  /** What a transaction has given names the transaction, which is what is over. */
+  @Test
+  void whatATransactionGaveThatHasEnded() throws Exception {
+    ReadTransaction read = store.beginRead();
+    ValueView view = table.view(read, SEGMENT);
+    InputStream stream = view.stream();
+    read.close();
+    assertClosed(() -> view.getByte(0), "transaction of store");
+    assertClosed(stream::read, "transaction of store");
+    WriteTransaction write = store.beginWrite();
+    ReservedValue reserved = table.reserve(write, SEGMENT, 8);
+    write.commit();
+    assertClosed(() -> reserved.setByte(0, (byte) 1), "transaction of store");
+    StagedValue staged = store.stage();
+    OutputStream out = staged.stream();
+    staged.close();
+    assertThatThrownBy(() -> out.write(1))
+        .isInstanceOf(ClosedException.class)
+        .hasMessageEndingWith("data.varve is closed; stage another one");
   }
 
   @Test
