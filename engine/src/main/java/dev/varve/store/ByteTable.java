@@ -76,6 +76,7 @@ public final class ByteTable {
   // Operations begin with one of these.
 
   View view(Transaction transaction) {
+    Objects.requireNonNull(transaction, "transaction");
     if (transaction.handle != handle) {
       throw new IllegalArgumentException(
           "table "
@@ -93,6 +94,7 @@ public final class ByteTable {
   }
 
   private static void setKey(View view, MemorySegment key) {
+    Objects.requireNonNull(key, "key");
     view.key.set(key, 0, checkKey(key.byteSize()));
   }
 
@@ -122,6 +124,7 @@ public final class ByteTable {
    * @return how many bytes the value has, or {@link #ABSENT}
    */
   public long get(Transaction transaction, MemorySegment key, MemorySegment target) {
+    Objects.requireNonNull(target, "target");
     View view = view(transaction);
     setKey(view, key);
     return get(view, target);
@@ -151,6 +154,7 @@ public final class ByteTable {
    * @throws IllegalArgumentException if the value does not fit into an array
    */
   public byte @Nullable [] get(Transaction transaction, byte[] key) {
+    Objects.requireNonNull(key, "key");
     View view = view(transaction);
     setKey(view, MemorySegment.ofArray(key));
     return read(
@@ -275,6 +279,7 @@ public final class ByteTable {
    * @return a new heap segment, or null if the range has no end
    */
   public static @Nullable MemorySegment prefixEnd(MemorySegment prefix) {
+    Objects.requireNonNull(prefix, "prefix");
     long bytes = checkKey(prefix.byteSize());
     while (bytes > 0 && prefix.get(BYTE, bytes - 1) == (byte) 0xFF) {
       bytes--;
@@ -359,6 +364,7 @@ public final class ByteTable {
    * @return whether there was an entry
    */
   public boolean put(WriteTransaction transaction, MemorySegment key, MemorySegment value) {
+    Objects.requireNonNull(value, "value");
     WriteView view = view(transaction);
     setKey(view, key);
     checkValue(value.byteSize());
@@ -386,6 +392,8 @@ public final class ByteTable {
    * @return whether there was an entry
    */
   public boolean put(WriteTransaction transaction, byte[] key, byte[] value) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(value, "value");
     return put(transaction, MemorySegment.ofArray(key), MemorySegment.ofArray(value));
   }
 
@@ -408,6 +416,7 @@ public final class ByteTable {
   }
 
   boolean put(WriteView view, StagedValue value) {
+    Objects.requireNonNull(value, "value");
     try {
       return value.put(this, view);
     } catch (RuntimeException | Error e) {
@@ -447,6 +456,7 @@ public final class ByteTable {
    * @return whether it was put
    */
   public boolean putIfAbsent(WriteTransaction transaction, MemorySegment key, MemorySegment value) {
+    Objects.requireNonNull(value, "value");
     WriteView view = view(transaction);
     setKey(view, key);
     checkValue(value.byteSize());
@@ -475,6 +485,8 @@ public final class ByteTable {
       MemorySegment key,
       MemorySegment expected,
       MemorySegment value) {
+    Objects.requireNonNull(expected, "expected");
+    Objects.requireNonNull(value, "value");
     WriteView view = view(transaction);
     setKey(view, key);
     checkValue(value.byteSize());
@@ -552,6 +564,7 @@ public final class ByteTable {
    * @return whether there was one
    */
   public boolean delete(WriteTransaction transaction, byte[] key) {
+    Objects.requireNonNull(key, "key");
     return delete(transaction, MemorySegment.ofArray(key));
   }
 

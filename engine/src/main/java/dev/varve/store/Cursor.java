@@ -5,6 +5,7 @@ import static dev.varve.memory.Layouts.BYTE;
 
 import java.lang.foreign.MemorySegment;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -165,6 +166,7 @@ public final class Cursor implements AutoCloseable {
   }
 
   private View setKey(MemorySegment from) {
+    Objects.requireNonNull(from, "from");
     View view = view();
     key.set(from, 0, ByteTable.checkKey(from.byteSize()));
     return view;
@@ -294,6 +296,7 @@ public final class Cursor implements AutoCloseable {
    * @return how many bytes the key has
    */
   public int key(MemorySegment target) {
+    Objects.requireNonNull(target, "target");
     Key loaded = loadKey();
     MemorySegment.copy(loaded.bytes(), 0, target, 0, Math.min(loaded.length(), target.byteSize()));
     return loaded.length();
@@ -319,6 +322,7 @@ public final class Cursor implements AutoCloseable {
    * @return whether it does
    */
   public boolean hasPrefix(MemorySegment prefix) {
+    Objects.requireNonNull(prefix, "prefix");
     Key loaded = loadKey();
     long bytes = prefix.byteSize();
     return bytes <= loaded.length() && loaded.common(prefix, 0, (int) bytes) == bytes;
@@ -353,6 +357,7 @@ public final class Cursor implements AutoCloseable {
    * @return how many bytes the value has
    */
   public long value(MemorySegment target) {
+    Objects.requireNonNull(target, "target");
     View view = located();
     try {
       long bytes = view.valueBytes;
@@ -373,6 +378,7 @@ public final class Cursor implements AutoCloseable {
    * @return what the reader returns
    */
   public <R extends @Nullable Object> R read(ValueReader<? extends R> reader) {
+    Objects.requireNonNull(reader, "reader");
     View view = located();
     try {
       R result = reader.read(view.readOnlyValue(), view.valueOffset, view.valueBytes);

@@ -50,6 +50,7 @@ public interface EntrySource {
      * @param bytes how many it has, 0 to 65536
      */
     public void key(MemorySegment segment, long offset, long bytes) {
+      Objects.requireNonNull(segment, "segment");
       Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
       keyBytes = ByteTable.checkKey(bytes);
       keySegment = segment;
@@ -64,6 +65,7 @@ public interface EntrySource {
      * @param bytes how many it has, 0 to 2^40
      */
     public void value(MemorySegment segment, long offset, long bytes) {
+      Objects.requireNonNull(segment, "segment");
       Objects.checkFromIndexSize(offset, bytes, segment.byteSize());
       ByteTable.checkValue(bytes);
       valueSegment = segment;

@@ -112,6 +112,7 @@ public final class ReservedValue {
    * @param bytes how many
    */
   public void write(long offset, MemorySegment source, long sourceOffset, long bytes) {
+    Objects.requireNonNull(source, "source");
     View view = view(offset, bytes);
     try {
       MemorySegment.copy(source, sourceOffset, segment, start + offset, bytes);

@@ -194,6 +194,7 @@ public final class StagedValue implements AutoCloseable {
    * @throws StorageException if it cannot be written
    */
   public void write(MemorySegment source, long offset, long bytes) {
+    Objects.requireNonNull(source, "source");
     Objects.checkFromIndexSize(offset, bytes, source.byteSize());
     enter();
     long before = written;
@@ -272,6 +273,7 @@ public final class StagedValue implements AutoCloseable {
 
     @Override
     public void write(byte[] source, int offset, int length) {
+      Objects.requireNonNull(source, "source");
       checkOpen();
       StagedValue.this.write(MemorySegment.ofArray(source), offset, length);
     }

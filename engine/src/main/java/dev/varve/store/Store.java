@@ -84,6 +84,8 @@ public final class Store implements AutoCloseable {
    * @throws dev.varve.StorageException if the operating system refuses, or fails
    */
   public static Store open(Path path, StoreOptions options) {
+    Objects.requireNonNull(path, "path");
+    Objects.requireNonNull(options, "options");
     return open(Storage.real(), path, options);
   }
 
@@ -125,6 +127,8 @@ public final class Store implements AutoCloseable {
    * @return what was saved, and what was lost
    */
   public static StoreSalvage salvage(Path damaged, Path target, StoreCheck.Progress progress) {
+    Objects.requireNonNull(damaged, "damaged");
+    Objects.requireNonNull(target, "target");
     return Salvage.run(
         Storage.real(), damaged, target, Objects.requireNonNull(progress, "progress"));
   }
@@ -165,6 +169,7 @@ public final class Store implements AutoCloseable {
    */
   public <R extends @Nullable Object> R read(
       Function<? super ReadTransaction, ? extends R> reading) {
+    Objects.requireNonNull(reading, "reading");
     try (ReadTransaction transaction = beginRead()) {
       return reading.apply(transaction);
     }
@@ -191,6 +196,7 @@ public final class Store implements AutoCloseable {
    * @throws dev.varve.BusyException if another one writes for longer than the timeout
    */
   public WriteTransaction beginWrite(Durability durability) {
+    Objects.requireNonNull(durability, "durability");
     return WriteTransaction.begin(handle, durability);
   }
 
@@ -200,6 +206,7 @@ public final class Store implements AutoCloseable {
    * @param writing what to do
    */
   public void write(Consumer<? super WriteTransaction> writing) {
+    Objects.requireNonNull(writing, "writing");
     try (WriteTransaction transaction = beginWrite()) {
       writing.accept(transaction);
       transaction.commit();
@@ -215,6 +222,7 @@ public final class Store implements AutoCloseable {
    */
   public <R extends @Nullable Object> R compute(
       Function<? super WriteTransaction, ? extends R> writing) {
+    Objects.requireNonNull(writing, "writing");
     try (WriteTransaction transaction = beginWrite()) {
       R result = writing.apply(transaction);
       transaction.commit();
@@ -385,6 +393,7 @@ public final class Store implements AutoCloseable {
    * @param progress is told how far it has come
    */
   public void backup(Path target, StoreCheck.Progress progress) {
+    Objects.requireNonNull(target, "target");
     Backup.write(handle, target, Objects.requireNonNull(progress, "progress"));
   }
 
@@ -446,6 +455,7 @@ public final class Store implements AutoCloseable {
    * @return the table, for any transaction of this store
    */
   public ByteTable table(String name) {
+    Objects.requireNonNull(name, "name");
     return new ByteTable(handle, name);
   }
 

@@ -59,6 +59,7 @@ public final class Table<K, V> {
   }
 
   private void encode(K key, Key target) {
+    Objects.requireNonNull(key, "key");
     int most = keys.maxBytes(key);
     target.length(ByteTable.checkKey(keys.encode(key, target.reserve(most), 0)));
   }
@@ -257,6 +258,7 @@ public final class Table<K, V> {
       @Nullable K from,
       @Nullable K to,
       Action<? super K, ? super V> action) {
+    Objects.requireNonNull(action, "action");
     Key end = new Key();
     if (to != null) {
       encode(to, end);
@@ -293,6 +295,7 @@ public final class Table<K, V> {
    * @return whether there was an entry
    */
   public boolean put(WriteTransaction transaction, K key, V value) {
+    Objects.requireNonNull(value, "value");
     WriteView view = (WriteView) view(transaction, key);
     try (Arena arena = Arena.ofConfined()) {
       return bytes.put(view, encoded(arena, value));
@@ -323,6 +326,7 @@ public final class Table<K, V> {
    * @return whether it was put
    */
   public boolean putIfAbsent(WriteTransaction transaction, K key, V value) {
+    Objects.requireNonNull(value, "value");
     return !contains(transaction, key) && !put(transaction, key, value);
   }
 
@@ -336,6 +340,8 @@ public final class Table<K, V> {
    * @return whether it was, and was replaced
    */
   public boolean compareAndSet(WriteTransaction transaction, K key, V expected, V value) {
+    Objects.requireNonNull(expected, "expected");
+    Objects.requireNonNull(value, "value");
     WriteView view = (WriteView) view(transaction, key);
     try (Arena arena = Arena.ofConfined()) {
       return bytes.compareAndSet(view, encoded(arena, expected), encoded(arena, value));

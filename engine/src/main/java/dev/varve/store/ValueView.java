@@ -146,6 +146,7 @@ public final class ValueView {
    * @param bytes how many
    */
   public void copy(long offset, MemorySegment target, long targetOffset, long bytes) {
+    Objects.requireNonNull(target, "target");
     View view = view(offset, bytes);
     try {
       MemorySegment.copy(segment, start + offset, target, targetOffset, bytes);
@@ -175,6 +176,7 @@ public final class ValueView {
 
     @Override
     public int read(byte[] target, int offset, int length) {
+      Objects.requireNonNull(target, "target");
       Objects.checkFromIndexSize(offset, length, target.length);
       int bytes = (int) Math.min(length, byteSize - position);
       if (bytes == 0 && length > 0) {

@@ -2,6 +2,7 @@
 package dev.varve.store;
 
 import dev.varve.file.Durability;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -70,6 +71,7 @@ public final class WriteTransaction extends Transaction {
    * @return whether there was one
    */
   public boolean drop(String name) {
+    Objects.requireNonNull(name, "name");
     WriteView view = view();
     try {
       TableState state = view.table(new ByteTable(handle, name));
