@@ -9,11 +9,13 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.ThreadLocalRandom;
 
 /**
  * A file that is written under a temporary name beside its own, which it gets when it is whole and
  * on the disk. So nothing half-written is left under its name, also after power loss, and no file
- * that is there is replaced. For one thread.
+ * that is there is replaced. Each has a temporary name of its own, also where several begin the
+ * same file; the first that is whole gets the name. For one thread.
  */
 final class NewFile implements WritableByteChannel {
   private final Path target;
@@ -32,14 +34,9 @@ final class NewFile implements WritableByteChannel {
     if (Files.exists(target)) {
       throw new FileAlreadyExistsException(path.toString());
     }
-    temporary =
-        target.resolveSibling("." + target.getFileName() + "." + ProcessHandle.current().pid());
-    file =
-        FileChannel.open(
-            temporary,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE);
+    String suffix = Long.toHexString(ThreadLocalRandom.current().nextLong());
+    temporary = target.resolveSibling("." + target.getFileName() + "." + suffix);
+    file = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     channel = new OutputChannel(file, path.toString());
   }
 

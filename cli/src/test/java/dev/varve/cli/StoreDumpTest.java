@@ -2,6 +2,7 @@
 package dev.varve.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.varve.store.ByteTable;
@@ -9,6 +10,7 @@ import dev.varve.store.Store;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -289,5 +291,20 @@ class StoreDumpTest {
       whole.finish();
     }
     assertThat(file).hasSize(3);
+  }
+
+  /** Two that write the same file are two files: the first that is whole is there, and whole. */
+  @Test
+  void twoOfOneNameAreNotMixed() throws Exception {
+    Path file = directory.resolve("out");
+    try (NewFile one = new NewFile(file);
+        NewFile other = new NewFile(file)) {
+      one.write(ByteBuffer.wrap(new byte[] {1, 1, 1}));
+      other.write(ByteBuffer.wrap(new byte[] {2}));
+      one.finish();
+      assertThatThrownBy(other::finish).isInstanceOf(FileAlreadyExistsException.class);
+    }
+    assertThat(file).hasBinaryContent(new byte[] {1, 1, 1});
+    assertThat(directory.toFile().list()).noneMatch(name -> name.startsWith(".out"));
   }
 }
