@@ -157,17 +157,18 @@ public final class ByteTable {
     Objects.requireNonNull(key, "key");
     View view = view(transaction);
     setKey(view, MemorySegment.ofArray(key));
-    return read(
-        view,
-        (segment, offset, bytes) -> {
-          if (bytes > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException(
-                "a value of " + bytes + " bytes does not fit into an array; read it in place");
-          }
-          byte[] value = new byte[(int) bytes];
-          MemorySegment.copy(segment, BYTE, offset, value, 0, value.length);
-          return value;
-        });
+    return read(view, ByteTable::copy);
+  }
+
+  /** Returns a copy of a value, for which an array must have room. */
+  static byte[] copy(MemorySegment segment, long offset, long bytes) {
+    if (bytes > Integer.MAX_VALUE - 8) {
+      throw new IllegalArgumentException(
+          "a value of " + bytes + " bytes does not fit into an array; read it in place");
+    }
+    byte[] value = new byte[(int) bytes];
+    MemorySegment.copy(segment, BYTE, offset, value, 0, value.length);
+    return value;
   }
 
   /**

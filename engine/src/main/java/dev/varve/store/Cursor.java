@@ -371,6 +371,16 @@ public final class Cursor implements AutoCloseable {
   }
 
   /**
+   * Returns a copy of the value, a new array.
+   *
+   * @return the value
+   * @throws IllegalArgumentException if it does not fit into an array
+   */
+  public byte[] value() {
+    return this.<byte[]>read(ByteTable::copy);
+  }
+
+  /**
    * Reads the value where it lies, without a copy.
    *
    * @param <R> the type of the result

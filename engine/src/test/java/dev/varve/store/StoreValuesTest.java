@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.NoSuchElementException;
 import java.util.Random;
 import java.util.function.Consumer;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -71,6 +72,21 @@ class StoreValuesTest {
       assertThat(view.getInt(2)).isEqualTo(0x01020304);
       assertThat(view.getLong(bytes - 8)).isEqualTo(9);
       assertThat(table.view(tx, OTHER)).isNull();
+    }
+  }
+
+  /** In a leaf, and in a run; none at all at no entry. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 40, 40_000})
+  void aCursorCopiesTheValue(int bytes) {
+    byte[] value = new byte[bytes];
+    new Random(bytes).nextBytes(value);
+    store.write(tx -> table.put(tx, new byte[] {1}, value));
+    try (ReadTransaction tx = store.beginRead();
+        Cursor cursor = table.cursor(tx)) {
+      assertThatThrownBy(cursor::value).isInstanceOf(NoSuchElementException.class);
+      assertThat(cursor.first()).isTrue();
+      assertThat(cursor.value()).isEqualTo(value).isNotSameAs(cursor.value());
     }
   }
 
