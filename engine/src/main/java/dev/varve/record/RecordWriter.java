@@ -8,6 +8,8 @@ import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Objects;
@@ -28,7 +30,9 @@ import org.jspecify.annotations.Nullable;
  * sync that failed every call throws {@link dev.varve.PoisonedException}.
  *
  * <p>One writer a file. For one thread at a time, or any number if it was built {@linkplain
- * RecordWriterBuilder#shared shared}. Appending allocates nothing on the heap.
+ * RecordWriterBuilder#shared shared}. One that is not shared throws {@link IllegalStateException}
+ * and changes nothing when it is seen to be used by two threads at once; that is likely, not
+ * certain, and what slips through can damage the file. Appending allocates nothing on the heap.
  *
  * {@snippet :
  * try (RecordWriter writer = RecordWriter.builder(path).metadata("unit", "mm").create()) {
@@ -48,6 +52,16 @@ public final class RecordWriter implements AutoCloseable {
     APPEND
   }
 
+  private static final VarHandle USER;
+
+  static {
+    try {
+      USER = MethodHandles.lookup().findVarHandle(RecordWriter.class, "user", long.class);
+    } catch (ReflectiveOperationException e) {
+      throw new ExceptionInInitializerError(e);
+    }
+  }
+
   private final Path path;
   private final Storage storage;
   private final Durability durability;
@@ -62,6 +76,12 @@ public final class RecordWriter implements AutoCloseable {
   private long appended;
   private volatile boolean closed;
   private boolean released;
+
+  /**
+   * Which thread is in a writer that is not shared, or 0; opaque, since what is certain costs more.
+   */
+  @SuppressWarnings("UnusedVariable") // it is, by its handle
+  private long user;
 
   private RecordWriter(
       Path path, WriterOptions options, WriterLock fileLock, StorageFile file, WriterState state) {
@@ -185,7 +205,7 @@ public final class RecordWriter implements AutoCloseable {
       throw new IllegalArgumentException(
           "record is " + length + " bytes long; expected at most " + MAX_RECORD_BYTES);
     }
-    lock();
+    enter();
     try {
       checkOpen();
       long number = before + part.records();
@@ -197,7 +217,7 @@ public final class RecordWriter implements AutoCloseable {
       }
       return number;
     } finally {
-      unlock();
+      exit();
     }
   }
 
@@ -240,7 +260,7 @@ public final class RecordWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public void flush() {
-    lock();
+    enter();
     try {
       checkOpen();
       if (durability.level() == Durability.Level.SYNC) {
@@ -249,7 +269,7 @@ public final class RecordWriter implements AutoCloseable {
         part.flush();
       }
     } finally {
-      unlock();
+      exit();
     }
   }
 
@@ -263,12 +283,12 @@ public final class RecordWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public void sync() {
-    lock();
+    enter();
     try {
       checkOpen();
       syncPart();
     } finally {
-      unlock();
+      exit();
     }
   }
 
@@ -335,7 +355,7 @@ public final class RecordWriter implements AutoCloseable {
    */
   @Override
   public void close() {
-    lock();
+    enter();
     try {
       closed = true;
       if (group != null) {
@@ -359,7 +379,7 @@ public final class RecordWriter implements AutoCloseable {
         }
       }
     } finally {
-      unlock();
+      exit();
     }
   }
 
@@ -371,6 +391,29 @@ public final class RecordWriter implements AutoCloseable {
     if (closed) {
       throw new ClosedException("writer of record file " + path);
     }
+  }
+
+  private void enter() {
+    lock();
+    if (lock == null) {
+      long other = (long) USER.getOpaque(this);
+      if (other != 0) {
+        throw new IllegalStateException(
+            "the writer of record file "
+                + path
+                + " is used by thread #"
+                + other
+                + " at this moment; build it shared, or let one thread at a time use it");
+      }
+      USER.setOpaque(this, Thread.currentThread().threadId());
+    }
+  }
+
+  private void exit() {
+    if (lock == null) {
+      USER.setOpaque(this, 0L);
+    }
+    unlock();
   }
 
   private void lock() {
