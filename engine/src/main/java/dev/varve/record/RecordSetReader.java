@@ -42,6 +42,9 @@ public final class RecordSetReader implements RecordCursor {
     this.unclosed = options.unclosed;
     this.name = "reader of set " + options.directory.resolve(options.prefix);
     this.files = SetFile.list(storage, options.directory, options.prefix);
+    if (files.isEmpty()) {
+      throw ShardNames.notFound("set", SetFile.path(options.directory, options.prefix, 1));
+    }
   }
 
   /**
@@ -130,7 +133,7 @@ public final class RecordSetReader implements RecordCursor {
    */
   public long first() {
     checkOpen();
-    return files.isEmpty() ? 0 : files.getFirst().first();
+    return files.getFirst().first();
   }
 
   /**
@@ -143,9 +146,6 @@ public final class RecordSetReader implements RecordCursor {
    */
   public long end() {
     checkOpen();
-    if (files.isEmpty()) {
-      return 0;
-    }
     int last = files.size() - 1;
     if (index == last) {
       return files.getLast().first() + open().count();
@@ -168,9 +168,6 @@ public final class RecordSetReader implements RecordCursor {
     if (number < first()) {
       throw new IllegalArgumentException(
           "record number is " + number + "; expected at least " + first() + ", the first one kept");
-    }
-    if (files.isEmpty()) {
-      return;
     }
     int low = 0;
     int high = files.size() - 1;
@@ -293,10 +290,11 @@ public final class RecordSetReader implements RecordCursor {
     }
 
     /**
-     * Opens the set as it is now; one without files has no records.
+     * Opens the set as it is now.
      *
      * @return a reader that the caller closes
-     * @throws dev.varve.NotFoundException if the directory does not exist
+     * @throws dev.varve.NotFoundException if the directory does not exist, or has no file of a set
+     *     of this name
      * @throws dev.varve.ConflictException if files of these names are not of one set
      * @throws CorruptionException if the header of a file is damaged
      * @throws dev.varve.FormatVersionException if another release wrote it

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
+import dev.varve.NotFoundException;
 import dev.varve.file.Storage;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -59,6 +60,16 @@ final class ShardNames {
             Comparator.<Path>comparingLong(path -> number(path, prefix))
                 .thenComparing(Path::toString))
         .toList();
+  }
+
+  /** Tells that nothing is there to read. */
+  static NotFoundException notFound(String what, Path expected) {
+    return new NotFoundException(
+        "no file of this "
+            + what
+            + " exists, such as "
+            + expected
+            + "; check the directory and the prefix, or write it first");
   }
 
   /** Returns a number above those of all files of a prefix. */

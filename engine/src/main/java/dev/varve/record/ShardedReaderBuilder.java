@@ -178,14 +178,12 @@ public final class ShardedReaderBuilder {
    * Starts reading the files that there are now.
    *
    * @return a reader that the caller closes
-   * @throws dev.varve.NotFoundException if the directory does not exist
+   * @throws dev.varve.NotFoundException if the directory does not exist, or has no file of the
+   *     prefix; a writer that was given no record leaves none
    * @throws dev.varve.ConflictException if the checkpoint is of something else
    */
   public ShardedReader open() {
-    List<Path> files =
-        given != null
-            ? given
-            : ShardNames.list(storage, Objects.requireNonNull(directory, "directory"), prefix);
+    List<Path> files = given != null ? given : list(Objects.requireNonNull(directory, "directory"));
     if (checkpoint != null) {
       return new ShardedReader(this, ShardProgress.read(checkpoint, files), false).start();
     }
@@ -194,6 +192,14 @@ public final class ShardedReaderBuilder {
     ShardProgress.Resumed fresh =
         new ShardProgress.Resumed(order, sequence, slots, 0, 0, List.of());
     return new ShardedReader(this, fresh, true).start();
+  }
+
+  private List<Path> list(Path from) {
+    List<Path> files = ShardNames.list(storage, from, prefix);
+    if (files.isEmpty()) {
+      throw ShardNames.notFound("dataset", ShardNames.path(from, prefix, 0));
+    }
+    return files;
   }
 
   long queueBytes() {

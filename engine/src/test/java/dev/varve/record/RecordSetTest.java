@@ -421,11 +421,15 @@ class RecordSetTest {
     builder(storage).append().close();
     assertThatThrownBy(() -> RecordSetReader.builder(Path.of("/no"), "log").storage(storage).open())
         .isInstanceOf(NotFoundException.class);
-    try (RecordSetReader none =
-        RecordSetReader.builder(RecordSamples.DIR, "log").storage(storage).open()) {
-      assertThat(none.next()).isFalse();
-      assertThat(none.end()).isZero();
-      assertThatThrownBy(none::number).isInstanceOf(IllegalStateException.class);
+    assertThatThrownBy(
+            () -> RecordSetReader.builder(RecordSamples.DIR, "log").storage(storage).open())
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining(RecordSamples.DIR.resolve("log-000001.vrec").toString())
+        .hasMessageContaining("no file of this");
+    try (RecordSetReader empty = reader(storage)) {
+      assertThat(empty.next()).isFalse();
+      assertThat(empty.end()).isZero();
+      assertThatThrownBy(empty::number).isInstanceOf(IllegalStateException.class);
     }
   }
 

@@ -226,11 +226,12 @@ class ShardedReaderTest {
     }
   }
 
-  /** Where there is no record at all, an endless reader ends; so do one without shards. */
+  /** Where there is no record at all, an endless reader ends; so does one of an empty list. */
   @Test
   void nothingIsNotEndless() {
     for (ShardOrder order : ShardOrder.values()) {
-      try (ShardedReader reader = builder().order(order).endless().shuffled(3).open()) {
+      try (ShardedReader reader =
+          ShardedReader.builder(List.of()).order(order).endless().shuffled(3).open()) {
         assertThat(reader.next()).isFalse();
       }
     }
@@ -243,8 +244,20 @@ class ShardedReaderTest {
         }
       }
     }
+  }
+
+  @Test
+  void noShardIsNotNoRecord() {
     assertThatThrownBy(() -> ShardedReader.builder(Path.of("/none")).storage(storage).open())
         .isInstanceOf(NotFoundException.class);
+    assertThatThrownBy(() -> builder().open())
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining(path(0).toString())
+        .hasMessageContaining("no file of this");
+    write(1);
+    assertThatThrownBy(() -> builder().prefix("shards").open())
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining("shards-0.vrec");
   }
 
   /** A corrupt shard is an error once, in its place and by its name, and the others are read. */
