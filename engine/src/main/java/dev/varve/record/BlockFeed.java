@@ -47,7 +47,7 @@ final class BlockFeed implements AutoCloseable {
     window.resize(size);
     long in = size < Format.UNIT ? -1 : window.get(0, Format.UNIT);
     if (in < 0 || !FileHeader.isWhole(window.memory(), in, crc) || !begin(in, size)) {
-      throw corrupt("the header of a record file", "other bytes, or too few");
+      throw FileHeader.missing(window);
     }
   }
 

@@ -5,6 +5,7 @@ import static dev.varve.memory.Layouts.BYTE;
 import static dev.varve.memory.Layouts.LE_INT_UNALIGNED;
 import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 
+import dev.varve.CorruptionException;
 import dev.varve.FormatVersionException;
 import dev.varve.memory.Crc32c;
 import java.lang.foreign.MemorySegment;
@@ -78,6 +79,35 @@ record FileHeader(long id, long created, int metadataLength, int metadataChecksu
   static boolean isWhole(MemorySegment from, long at, Crc32c crc) {
     return hasMagic(from, at)
         && from.get(LE_INT_UNALIGNED, at + 60) == Format.checksum(crc, from, at, 60);
+  }
+
+  /** Says that a file does not begin with a whole header, and what can be done. */
+  static CorruptionException missing(Window window) {
+    long size = window.size();
+    return new CorruptionException(
+        "record file",
+        window.path().toString(),
+        0,
+        "the header of a record file",
+        size < Format.UNIT ? size + " bytes" : "other bytes",
+        hasFirstBlock(window)
+            ? "read with OnDamage.SKIP, or close its writer and repair it with RecordFiles.repair"
+            : "check that this is the file that was meant; if it is, restore it from a copy, or"
+                + " read what is left of it with OnDamage.SKIP");
+  }
+
+  /** Tells whether a block stands where the first one can, so that a repair finds the id. */
+  private static boolean hasFirstBlock(Window window) {
+    Crc32c crc = new Crc32c();
+    BlockHeader block = new BlockHeader();
+    long last = Math.min(Format.UNIT + Format.MAX_METADATA, window.size() - Format.UNIT);
+    for (long at = Format.UNIT; at <= last; at += Format.UNIT) {
+      long in = window.get(at, Format.UNIT);
+      if (block.read(window.memory(), in, Format.BLOCK_MAGIC, crc) && block.offset == at) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Returns the file id that a header says. */

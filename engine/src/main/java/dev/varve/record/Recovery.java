@@ -90,7 +90,7 @@ final class Recovery implements AutoCloseable {
     walk();
     Part last = part;
     if (last == null) {
-      throw damaged(0, "a file header");
+      throw FileHeader.missing(window);
     }
     if (end >= durable) {
       verify(last);
@@ -255,16 +255,6 @@ final class Recovery implements AutoCloseable {
           "record file " + window.path() + " was opened 2^32 times; copy its records");
     }
     return last + 1;
-  }
-
-  private CorruptionException damaged(long offset, String expected) {
-    return new CorruptionException(
-        "record file",
-        window.path().toString(),
-        offset,
-        expected,
-        "other bytes",
-        "repair it with RecordFiles.repair");
   }
 
   @Override

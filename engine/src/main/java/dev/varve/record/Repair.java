@@ -139,7 +139,9 @@ final class Repair {
           region.offset(),
           "damage that can be repaired in place",
           region.reason(),
-          "copy what a reader with OnDamage.SKIP delivers to a new file");
+          damage.part() == null
+              ? "check that this is the file that was meant; if it is, restore it from a copy"
+              : "copy what a reader with OnDamage.SKIP delivers to a new file");
     }
   }
 

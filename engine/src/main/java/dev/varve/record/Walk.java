@@ -138,8 +138,7 @@ final class Walk {
     if (window.size() > 0 && beginsPart()) {
       begin();
     } else if (onDamage == OnDamage.FAIL) {
-      damage(
-          Damage.Kind.BYTES, 0, 0, SkippedRegion.UNKNOWN, "no whole header of a record file", null);
+      throw FileHeader.missing(window);
     }
   }
 
