@@ -21,9 +21,9 @@ import java.lang.foreign.MemorySegment;
  * of one instant, and holds no lock and no memory of the map. Entries that come or go meanwhile may
  * be met or not. Methods that move return whether the cursor is on an entry then; otherwise it is
  * on none, and the next call must seek. Methods that move throw {@link ClosedException} if the map
- * is closed, {@link #next} and {@link #previous} once what was copied is used up. Where keys or
- * values are numbers, {@link #key} and {@link #value} are for them, otherwise {@link #keyBytes} and
- * {@link #valueBytes}.
+ * is closed; the entry that the cursor is on can still be read. Where keys or values are numbers,
+ * {@link #key} and {@link #value} are for them, otherwise {@link #keyBytes} and {@link
+ * #valueBytes}.
  */
 public final class CsbTreeCursor {
 

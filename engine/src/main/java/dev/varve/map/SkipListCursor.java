@@ -15,8 +15,8 @@ import java.util.NoSuchElementException;
  * so that a cursor may be kept for any time, and needs no closing.
  *
  * <p>For one thread at a time. Moving allocates nothing, but when a value is bigger than all
- * before. All methods but the reading ones throw {@link dev.varve.ClosedException} if the map is
- * closed.
+ * before. Methods that move throw {@link dev.varve.ClosedException} if the map is closed; the entry
+ * that the cursor is at can still be read.
  */
 public final class SkipListCursor {
 

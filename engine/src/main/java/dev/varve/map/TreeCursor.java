@@ -177,6 +177,7 @@ final class TreeCursor {
 
   /** Goes on in either direction. */
   boolean move(boolean ascending) {
+    memory.checkOpen();
     int here = current();
     if (ascending == forward) {
       if (++at < batch) {

@@ -53,6 +53,9 @@ final class TreeMemory {
   /** Null once closed; never written to. */
   private volatile Words @Nullable [] slabs = new Words[0];
 
+  /** The same for cursors, which look often and need not learn of it at once. */
+  private boolean isClosed;
+
   private final List<Slab> lent = new ArrayList<>();
 
   /** A bulk load of fewer slabs acquires none ahead. */
@@ -125,6 +128,13 @@ final class TreeMemory {
   /** The generation, null if closed. */
   Words @Nullable [] slabs() {
     return slabs;
+  }
+
+  /** Throws if the map was closed, in another thread as soon as this one sees it. */
+  void checkOpen() {
+    if (isClosed) {
+      throw new ClosedException("map");
+    }
   }
 
   /** The generation, for the writer. */
@@ -327,6 +337,7 @@ final class TreeMemory {
 
   /** Gives everything back; readers that are on their way find out. */
   void close() {
+    isClosed = true;
     slabs = null;
     VarHandle.fullFence();
     lent.forEach(Slab::release);

@@ -15,6 +15,7 @@ import dev.varve.memory.SlabPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -190,7 +191,9 @@ class CsbTreeMapTest {
   void aClosedMapSaysSo() {
     CsbTreeCursor cursor = numbers.cursor();
     numbers.put(1, 2, 0);
+    numbers.put(2, 3, 0);
     assertThat(cursor.first()).isTrue();
+    Iterator<Long> iterator = numbers.asMap().navigableKeySet().iterator();
     numbers.close();
     numbers.close();
     assertThat(cursor.key()).isEqualTo(1);
@@ -204,7 +207,9 @@ class CsbTreeMapTest {
             numbers::size,
             numbers::statistics,
             cursor::first,
+            cursor::next,
             cursor::previous,
+            iterator::next,
             () -> numbers.asMap().get(1L),
             () -> numbers.asMap().firstEntry(),
             () -> numbers.asMap().put(1L, 1L),

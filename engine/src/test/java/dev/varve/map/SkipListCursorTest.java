@@ -254,4 +254,24 @@ class SkipListCursorTest {
       }
     }
   }
+
+  /** Whether what follows was copied already or lies in cells. */
+  @Test
+  void aCursorOfAClosedMapMovesNoMore() {
+    for (boolean inline : new boolean[] {true, false}) {
+      SkipListMap.Builder builder = SkipListMap.builder().longKeys();
+      SkipListMap map = (inline ? builder.longValues() : builder).build();
+      for (long key = 0; key < 50; key++) {
+        map.put(number(key), number(key));
+      }
+      SkipListCursor cursor = map.cursor();
+      assertThat(cursor.first()).isTrue();
+      assertThat(cursor.next()).isTrue();
+      map.close();
+      assertThat(cursor.longKey()).isOne();
+      assertThatThrownBy(cursor::next).isInstanceOf(ClosedException.class);
+      assertThatThrownBy(cursor::previous).isInstanceOf(ClosedException.class);
+      assertThatThrownBy(cursor::first).isInstanceOf(ClosedException.class);
+    }
+  }
 }
