@@ -20,10 +20,11 @@ import java.lang.foreign.MemorySegment;
  * <p>For one thread at a time; made once, it works without garbage. It copies entries of a leaf as
  * of one instant, and holds no lock and no memory of the map. Entries that come or go meanwhile may
  * be met or not. Methods that move return whether the cursor is on an entry then; otherwise it is
- * on none, and the next call must seek. Methods that move throw {@link ClosedException} if the map
- * is closed; the entry that the cursor is on can still be read. Where keys or values are numbers,
- * {@link #key} and {@link #value} are for them, otherwise {@link #keyBytes} and {@link
- * #valueBytes}.
+ * on none: behind the last entry after a move upwards, before the first after one downwards. {@link
+ * #next} from behind the last and {@link #previous} from before the first go nowhere. Methods that
+ * move throw {@link ClosedException} if the map is closed; the entry that the cursor is on can
+ * still be read. Where keys or values are numbers, {@link #key} and {@link #value} are for them,
+ * otherwise {@link #keyBytes} and {@link #valueBytes}.
  */
 public final class CsbTreeCursor {
 
@@ -159,20 +160,18 @@ public final class CsbTreeCursor {
   }
 
   /**
-   * Goes to the next entry in ascending order.
+   * Goes to the next entry in ascending order; at first, and from before the first, to the first.
    *
    * @return whether there is one
-   * @throws IllegalStateException if the cursor is on no entry
    */
   public boolean next() {
     return cursor.move(true);
   }
 
   /**
-   * Goes to the next entry in descending order.
+   * Goes to the next entry in descending order; at first, and from behind the last, to the last.
    *
    * @return whether there is one
-   * @throws IllegalStateException if the cursor is on no entry
    */
   public boolean previous() {
     return cursor.move(false);

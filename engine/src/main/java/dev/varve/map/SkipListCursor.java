@@ -39,6 +39,9 @@ public final class SkipListCursor {
 
   private boolean isAtEntry;
 
+  /** Where it is at no entry: 1 is behind the last, -1 before the first, 0 nowhere. */
+  private int side;
+
   /** The place in the batch; -1 at no entry. */
   private int index = -1;
 
@@ -101,7 +104,9 @@ public final class SkipListCursor {
    */
   public boolean first() {
     op.keyOfLeast();
-    return seekUp(false);
+    boolean found = seekUp(false);
+    side = 0;
+    return found;
   }
 
   /**
@@ -112,7 +117,9 @@ public final class SkipListCursor {
   public boolean last() {
     op.keyOfLeast();
     op.above = true;
-    return seekDown();
+    boolean found = seekDown();
+    side = 0;
+    return found;
   }
 
   /**
@@ -206,9 +213,9 @@ public final class SkipListCursor {
   }
 
   /**
-   * Moves to the next entry, or from no entry to the first one.
+   * Moves to the next entry; at first, and from before the first, to the first.
    *
-   * @return whether there is one; if not, the cursor is at no entry
+   * @return whether there is one; if not, the cursor is behind the last, where this goes nowhere
    */
   public boolean next() {
     int to = index + 1;
@@ -222,7 +229,8 @@ public final class SkipListCursor {
 
   private boolean nextSlowly() {
     if (!isAtEntry) {
-      return first();
+      map.checkOpen();
+      return side <= 0 && first();
     }
     if (!isInline) {
       return nextInCells();
@@ -265,13 +273,14 @@ public final class SkipListCursor {
   }
 
   /**
-   * Moves to the entry before, or from no entry to the last one.
+   * Moves to the entry before; at first, and from behind the last, to the last.
    *
-   * @return whether there is one; if not, the cursor is at no entry
+   * @return whether there is one; if not, the cursor is before the first, where this goes nowhere
    */
   public boolean previous() {
     if (!isAtEntry) {
-      return last();
+      map.checkOpen();
+      return side >= 0 && last();
     }
     if (!isInline) {
       return previousInCells();
@@ -321,11 +330,13 @@ public final class SkipListCursor {
       }
     }
     leave();
+    side = 1;
     return true;
   }
 
   private void leave() {
     isAtEntry = false;
+    side = 0;
     index = -1;
     stop = 0;
     cells = FIRST_CELLS;
@@ -337,8 +348,11 @@ public final class SkipListCursor {
       try {
         bind();
         SkipListOp found = op.list.navigation.ceiling(op, higher);
-        if (found == null
-            || (read(found, found.slot, found.count) && op.list.navigation.stands(op, found))) {
+        if (found == null) {
+          side = 1;
+          return false;
+        }
+        if (read(found, found.slot, found.count) && op.list.navigation.stands(op, found)) {
           return isAtEntry;
         }
         leave();
@@ -355,8 +369,11 @@ public final class SkipListCursor {
       try {
         bind();
         SkipListOp found = op.list.navigation.floor(op);
-        if (found == null
-            || (read(found, 0, found.slot + 1) && op.list.navigation.stands(op, found))) {
+        if (found == null) {
+          side = -1;
+          return false;
+        }
+        if (read(found, 0, found.slot + 1) && op.list.navigation.stands(op, found)) {
           return isAtEntry;
         }
         leave();

@@ -68,6 +68,10 @@ final class TreeCursor {
 
   private int batch;
   private int at;
+
+  /** Where it is on no entry: 1 is behind the last, -1 before the first, 0 nowhere. */
+  private int side;
+
   private boolean forward;
 
   /** The most entries to copy next, as blobs far apart are dear: few after a seek, then more. */
@@ -162,7 +166,9 @@ final class TreeCursor {
   /** Goes to the first entry in a direction. */
   boolean seekEnd(boolean ascending) {
     limit = firstLimit();
-    return seek(ascending ? Seek.CEILING : Seek.FLOOR, true, 0, null, 0, 0);
+    boolean found = seek(ascending ? Seek.CEILING : Seek.FLOOR, true, 0, null, 0, 0);
+    side = 0;
+    return found;
   }
 
   /** Goes to an entry by a key. */
@@ -175,15 +181,19 @@ final class TreeCursor {
     return layout.variableKeys || layout.variableValues ? FIRST_ENTRIES : keys.length;
   }
 
-  /** Goes on in either direction. */
+  /** Goes on in either direction; from nowhere to where it begins. */
   boolean move(boolean ascending) {
     memory.checkOpen();
-    int here = current();
+    int here = at;
+    if (here >= batch) {
+      return side != (ascending ? 1 : -1) && seekEnd(ascending);
+    }
     if (ascending == forward) {
       if (++at < batch) {
         return true;
       }
       if (ascending && rest == 0 && nextLeaf == 0) {
+        side = 1;
         return false;
       }
     }
@@ -257,6 +267,7 @@ final class TreeCursor {
           if (found == NONE) {
             batch = 0;
             at = 0;
+            side = seek.isForward() ? 1 : -1;
           }
           return found == FOUND;
         }
@@ -430,6 +441,7 @@ final class TreeCursor {
     batch = count;
     rest = left - count;
     at = 0;
+    side = 0;
     forward = ascending;
     generation = slabs;
     leaf = node;

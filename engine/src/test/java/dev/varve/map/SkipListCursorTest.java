@@ -194,24 +194,28 @@ class SkipListCursorTest {
       }
       SkipListCursor cursor = map.cursor();
       @Nullable Long at = null;
+      int side = 0;
       for (int step = 0; step < 20_000; step++) {
         long key = random.nextInt(204);
-        switch (random.nextInt(20)) {
+        int what = random.nextInt(20);
+        boolean up = what < 4 ? what % 2 == 0 : random.nextInt(3) > 0;
+        switch (what) {
           case 0 -> at = cursor.ceiling(key) ? model.ceilingKey(key) : null;
           case 1 -> at = cursor.floor(key) ? model.floorKey(key) : null;
           case 2 -> at = cursor.higher(key) ? model.higherKey(key) : null;
           case 3 -> at = cursor.lower(key) ? model.lowerKey(key) : null;
           default -> {
-            boolean up = random.nextInt(3) > 0;
-            at =
-                up
-                    ? at == null ? model.firstKey() : model.higherKey(at)
-                    : at == null ? model.lastKey() : model.lowerKey(at);
+            if (at != null) {
+              at = up ? model.higherKey(at) : model.lowerKey(at);
+            } else if (side != (up ? 1 : -1)) {
+              at = up ? model.firstKey() : model.lastKey();
+            }
             assertThat(up ? cursor.next() : cursor.previous())
                 .as("step %d", step)
                 .isEqualTo(at != null);
           }
         }
+        side = up ? 1 : -1;
         assertThat(cursor.isAtEntry()).as("step %d", step).isEqualTo(at != null);
         if (at != null) {
           assertThat(cursor.longKey()).as("step %d", step).isEqualTo(at);
