@@ -31,6 +31,9 @@ public final class Cursor implements AutoCloseable {
 
   private boolean isClosed;
 
+  /** Where it is at no entry: 1 is behind the last, -1 before the first, 0 nowhere. */
+  private int side;
+
   Cursor(ByteTable table, Transaction transaction, View view) {
     this.table = table;
     this.transaction = transaction;
@@ -116,9 +119,9 @@ public final class Cursor implements AutoCloseable {
   }
 
   /**
-   * Goes to the next entry; from none to the first.
+   * Goes to the next entry; at first, and from before the first, to the first.
    *
-   * @return whether there is one
+   * @return whether there is one; if not, the cursor is behind the last, where this goes nowhere
    */
   public boolean next() {
     View view = view();
@@ -126,13 +129,14 @@ public final class Cursor implements AutoCloseable {
       return move(view, HIGHER);
     }
     if (!tree.isAtEntry()) {
-      return move(view, FIRST);
+      return side <= 0 && move(view, FIRST);
     }
     try {
       if (tree.nextInLeaf()) {
         return true; // if the snapshot is lost, reading the entry says so
       }
       boolean more = tree.nextLeaf();
+      side = 1; // if there is no more
       view.done();
       return more;
     } catch (RuntimeException | Error e) {
@@ -141,9 +145,9 @@ public final class Cursor implements AutoCloseable {
   }
 
   /**
-   * Goes to the previous entry; from none to the last.
+   * Goes to the previous entry; at first, and from behind the last, to the last.
    *
-   * @return whether there is one
+   * @return whether there is one; if not, the cursor is before the first, where this goes nowhere
    */
   public boolean previous() {
     View view = view();
@@ -151,13 +155,14 @@ public final class Cursor implements AutoCloseable {
       return move(view, LOWER);
     }
     if (!tree.isAtEntry()) {
-      return move(view, LAST);
+      return side >= 0 && move(view, LAST);
     }
     try {
       if (tree.previousInLeaf()) {
         return true; // if the snapshot is lost, reading the entry says so
       }
       boolean more = tree.previousLeaf();
+      side = -1; // if there is no more
       view.done();
       return more;
     } catch (RuntimeException | Error e) {
@@ -201,6 +206,7 @@ public final class Cursor implements AutoCloseable {
     try {
       TableState state = view.table(table);
       boolean found = state != null && move(state.root, state.birth, how);
+      side = how < CEILING ? 0 : how < FLOOR ? 1 : -1; // if there is none
       view.done();
       return found;
     } catch (RuntimeException | Error e) {
@@ -222,6 +228,7 @@ public final class Cursor implements AutoCloseable {
   private RuntimeException failed(View view, Throwable thrown) {
     tree.clear();
     isParked = false;
+    side = 0;
     return view.failed(thrown);
   }
 

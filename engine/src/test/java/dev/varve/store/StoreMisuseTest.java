@@ -163,6 +163,27 @@ class StoreMisuseTest {
     }
   }
 
+  @Test
+  void beyondTheEndsThereIsNoWayOnButBack() {
+    try (ReadTransaction read = store.beginRead();
+        Cursor cursor = table.cursor(read)) {
+      for (int i = 0; i < 3; i++) {
+        assertThat(cursor.next()).isTrue();
+        assertThat(cursor.next()).isFalse();
+        assertThat(cursor.next()).isFalse();
+        assertThat(cursor.previous()).isTrue();
+        assertThat(cursor.previous()).isFalse();
+        assertThat(cursor.previous()).isFalse();
+      }
+      assertThat(cursor.higher(SEGMENT)).isFalse();
+      assertThat(cursor.next()).isFalse();
+      assertThat(cursor.previous()).isTrue();
+      assertThat(cursor.lower(SEGMENT)).isFalse();
+      assertThat(cursor.previous()).isFalse();
+      assertThat(cursor.next()).isTrue();
+    }
+  }
+
   private static void assertAtNone(Cursor cursor) {
     assertThat(cursor.isAtEntry()).isFalse();
     assertThatThrownBy(cursor::key)

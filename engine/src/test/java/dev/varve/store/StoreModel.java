@@ -50,6 +50,9 @@ final class StoreModel {
     /** Where it is: a key, which may have been removed; or null for none. */
     byte[] at;
 
+    /** Where it is for null: 1 is behind the last entry, -1 before the first, 0 nowhere. */
+    int side;
+
     Open(String name, Cursor cursor) {
       this.name = name;
       this.cursor = cursor;
@@ -661,6 +664,8 @@ final class StoreModel {
       look(open, entries);
       return;
     }
+    byte[] end = entries.isEmpty() ? null : what < 8 ? entries.firstKey() : entries.lastKey();
+    int side = what < 2 ? 0 : what < 4 || what == 6 || what == 7 ? 1 : -1;
     byte[] expected =
         switch (what) {
           case 0 -> entries.isEmpty() ? null : entries.firstKey();
@@ -670,14 +675,10 @@ final class StoreModel {
           case 4 -> entries.floorKey(key);
           case 5 -> entries.lowerKey(key);
           case 6, 7 ->
-              open.at != null
-                  ? entries.higherKey(open.at)
-                  : entries.isEmpty() ? null : entries.firstKey();
-          default ->
-              open.at != null
-                  ? entries.lowerKey(open.at)
-                  : entries.isEmpty() ? null : entries.lastKey();
+              open.at != null ? entries.higherKey(open.at) : open.side == side ? null : end;
+          default -> open.at != null ? entries.lowerKey(open.at) : open.side == side ? null : end;
         };
+    boolean isNowhere = what >= 6 && open.at == null && open.side != side;
     boolean found =
         switch (what) {
           case 0 -> cursor.first();
@@ -691,6 +692,7 @@ final class StoreModel {
         };
     assertThat(found).as("move %s", what).isEqualTo(expected != null);
     open.at = expected;
+    open.side = isNowhere ? 0 : side;
     look(open, entries);
   }
 
