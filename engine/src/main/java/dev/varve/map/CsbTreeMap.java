@@ -116,6 +116,16 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
             !(keys instanceof LongKeyCodec<K>),
             !(values instanceof LongValueCodec<V>));
     SlabPool pool = builder.pool;
+    boolean hasBlobs = layout.variableKeys || layout.variableValues;
+    long least = (hasBlobs ? 2 : 1) * (pool == null ? builder.slabBytes() : pool.slabBytes());
+    if (builder.maxBytes < least) {
+      throw new IllegalArgumentException(
+          "Nothing fits into a map of "
+              + builder.maxBytes
+              + " bytes; its limit must be at least "
+              + least
+              + ", as it takes whole slabs");
+    }
     ownPool = pool == null ? new SlabPool(builder.slabBytes(), 0) : null;
     tree =
         new Tree(layout, pool == null ? Objects.requireNonNull(ownPool) : pool, builder.maxBytes);

@@ -53,7 +53,8 @@ public final class CsbTreeMapBuilder<K, V> {
   /**
    * Limits the memory of the map.
    *
-   * @param bytes the most that its slabs have together, at least one slab
+   * @param bytes the most that its slabs have together: at least one slab, or two if keys or values
+   *     are not numbers, since these have slabs of their own; {@link #build} refuses less
    * @return this
    * @throws IllegalArgumentException if the limit is not positive
    */
@@ -89,8 +90,9 @@ public final class CsbTreeMapBuilder<K, V> {
    * Creates the map, which is empty.
    *
    * @return the map
-   * @throws dev.varve.FullException if the limit is less than a slab, or the system has no memory
-   * @throws IllegalArgumentException if the pool's slabs are of no suitable size
+   * @throws dev.varve.FullException if the system has no memory
+   * @throws IllegalArgumentException if the pool's slabs are of no suitable size, or nothing fits
+   *     into the limit
    */
   public CsbTreeMap<K, V> build() {
     return new CsbTreeMap<>(this);

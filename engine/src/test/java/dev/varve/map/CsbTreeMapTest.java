@@ -64,6 +64,28 @@ class CsbTreeMapTest {
   }
 
   @Test
+  void aLimitThatNothingFitsIntoIsRefused() {
+    CsbTreeMapBuilder<Long, Long> ofNumbers =
+        CsbTreeMap.builder(KeyCodecs.int64(), ValueCodecs.int64());
+    CsbTreeMapBuilder<String, Long> ofTexts =
+        CsbTreeMap.builder(KeyCodecs.text(), ValueCodecs.int64());
+    for (CsbTreeMapBuilder<?, ?> builder :
+        List.of(ofNumbers.maxBytes(1), ofTexts.maxBytes((2 << 20) - 1))) {
+      assertThatThrownBy(builder::build)
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("at least " + (builder == ofNumbers ? 1 << 20 : 2 << 20));
+    }
+    try (CsbTreeMap<Long, Long> numberMap = ofNumbers.maxBytes(1 << 20).build();
+        CsbTreeMap<String, Long> textMap = ofTexts.maxBytes(2 << 20).build()) {
+      numberMap.put(1, 1, 0);
+      textMap.asMap().put("a", 1L);
+    }
+    assertThatThrownBy(ofNumbers.pool(pool).maxBytes(pool.slabBytes() - 1)::build)
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("at least " + pool.slabBytes());
+  }
+
+  @Test
   void numbersOneByOne() {
     assertThat(numbers.put(5, 50, -1)).isEqualTo(-1);
     assertThat(numbers.put(5, 51, -1)).isEqualTo(50);
