@@ -4,6 +4,7 @@ package dev.varve.map;
 import dev.varve.ClosedException;
 import dev.varve.map.TreeCursor.Seek;
 import java.lang.foreign.MemorySegment;
+import java.util.Objects;
 
 /**
  * A place between the entries of a {@link CsbTreeMap}, for ordered lookups and for scans both ways.
@@ -140,6 +141,7 @@ public final class CsbTreeCursor {
   }
 
   private boolean seek(Seek seek, MemorySegment key) {
+    Objects.requireNonNull(key, "key");
     checkKey(true);
     int bytes = CsbTreeMap.checkSize("key", key.byteSize(), CsbTreeMap.MAX_KEY_BYTES);
     return cursor.seek(seek, 0, key, 0, bytes);

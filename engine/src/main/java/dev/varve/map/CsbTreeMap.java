@@ -261,6 +261,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys are numbers or values have variable size
    */
   public long get(MemorySegment key, long absent) {
+    Objects.requireNonNull(key, "key");
     checkValue(false);
     return tree.reader.read(0, key, 0, keyBytes(key), Want.NUMBER, absent, null, 0);
   }
@@ -276,9 +277,9 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys have variable size or values are numbers
    */
   public int get(long key, MemorySegment target) {
+    Objects.requireNonNull(target, "target");
     checkKey(false);
     checkValue(true);
-    Objects.requireNonNull(target, "target");
     return (int) tree.reader.read(key, null, 0, 0, Want.BYTES, TreeReader.ABSENT, target, 0);
   }
 
@@ -293,8 +294,9 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys or values are numbers
    */
   public int get(MemorySegment key, MemorySegment target) {
-    checkValue(true);
+    Objects.requireNonNull(key, "key");
     Objects.requireNonNull(target, "target");
+    checkValue(true);
     int bytes = keyBytes(key);
     return (int) tree.reader.read(0, key, 0, bytes, Want.BYTES, TreeReader.ABSENT, target, 0);
   }
@@ -321,6 +323,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys are numbers
    */
   public boolean containsKey(MemorySegment key) {
+    Objects.requireNonNull(key, "key");
     return tree.reader.read(0, key, 0, keyBytes(key), Want.PRESENCE, 0, null, 0) != 0;
   }
 
@@ -352,6 +355,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys are numbers or too long, or values have variable size
    */
   public long put(MemorySegment key, long value, long absent) {
+    Objects.requireNonNull(key, "key");
     checkValue(false);
     return tree.update(Mode.PUT, 0, key, keyBytes(key), value, null, 0, absent);
   }
@@ -367,6 +371,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys have variable size, or values are numbers or too long
    */
   public boolean put(long key, MemorySegment value) {
+    Objects.requireNonNull(value, "value");
     checkKey(false);
     return tree.update(Mode.PUT, key, null, 0, 0, value, valueBytes(value), 0) != 0;
   }
@@ -382,6 +387,8 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys or values are numbers or too long
    */
   public boolean put(MemorySegment key, MemorySegment value) {
+    Objects.requireNonNull(key, "key");
+    Objects.requireNonNull(value, "value");
     return tree.update(Mode.PUT, 0, key, keyBytes(key), 0, value, valueBytes(value), 0) != 0;
   }
 
@@ -451,6 +458,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys are numbers or too long, or values have variable size
    */
   public long addAndGet(MemorySegment key, long delta) {
+    Objects.requireNonNull(key, "key");
     checkValue(false);
     return tree.update(Mode.ADD, 0, key, keyBytes(key), delta, null, 0, 0);
   }
@@ -468,8 +476,8 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys or values have variable size
    */
   public long merge(long key, long value, LongBinaryOperator function) {
-    checkNumbers();
     Objects.requireNonNull(function, "function");
+    checkNumbers();
     tree.lock();
     try {
       if (!tree.writer.locate(key, null, 0, 0)) {
@@ -506,6 +514,7 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    * @throws IllegalArgumentException if keys are numbers
    */
   public boolean remove(MemorySegment key) {
+    Objects.requireNonNull(key, "key");
     return removeEntry(0, key, keyBytes(key));
   }
 

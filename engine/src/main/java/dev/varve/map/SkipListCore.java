@@ -10,6 +10,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Objects;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -143,7 +144,7 @@ abstract sealed class SkipListCore implements AutoCloseable permits SkipListNumb
   }
 
   void key(SkipListOp op, MemorySegment key) {
-    long size = key.byteSize();
+    long size = Objects.requireNonNull(key, "key").byteSize();
     if (bytesKeys) {
       if (size > SkipListCells.MAX_KEY_BYTES) {
         throw new IllegalArgumentException(

@@ -481,7 +481,7 @@ public final class SkipListMap extends SkipListNumbers {
    * @return whether there was one
    */
   public boolean pollFirst(SkipListCursor cursor) {
-    return cursor.poll(false);
+    return Objects.requireNonNull(cursor, "cursor").poll(false);
   }
 
   /**
@@ -491,6 +491,6 @@ public final class SkipListMap extends SkipListNumbers {
    * @return whether there was one
    */
   public boolean pollLast(SkipListCursor cursor) {
-    return cursor.poll(true);
+    return Objects.requireNonNull(cursor, "cursor").poll(true);
   }
 }

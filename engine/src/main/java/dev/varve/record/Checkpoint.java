@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Objects;
 
 /**
  * Where a {@link ShardedReader}, {@link Sampler} or {@link Shuffler} was, to go on from there later
@@ -84,6 +85,7 @@ public final class Checkpoint {
    * @throws FormatVersionException if another release wrote it
    */
   public static Checkpoint fromBytes(byte[] bytes) {
+    Objects.requireNonNull(bytes, "bytes");
     if (bytes.length < HEADER + 4) {
       throw corrupt("length", 0, "at least " + (HEADER + 4) + " bytes", bytes.length + " bytes");
     }

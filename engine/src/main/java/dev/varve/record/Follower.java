@@ -665,7 +665,8 @@ public final class Follower implements AutoCloseable {
    */
   public void copyTo(MemorySegment target, long targetOffset) {
     checkStanding();
-    Objects.checkFromIndexSize(targetOffset, length, target.byteSize());
+    Objects.checkFromIndexSize(
+        targetOffset, length, Objects.requireNonNull(target, "target").byteSize());
     MemorySegment.copy(memory, at, target, targetOffset, length);
   }
 

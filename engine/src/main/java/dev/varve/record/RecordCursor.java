@@ -78,7 +78,8 @@ public interface RecordCursor extends AutoCloseable {
    */
   default void copyTo(MemorySegment target, long targetOffset) {
     long length = length();
-    Objects.checkFromIndexSize(targetOffset, length, target.byteSize());
+    Objects.checkFromIndexSize(
+        targetOffset, length, Objects.requireNonNull(target, "target").byteSize());
     MemorySegment.copy(memory(), offset(), target, targetOffset, length);
   }
 
@@ -106,6 +107,6 @@ public interface RecordCursor extends AutoCloseable {
    * @return a cursor that the caller closes
    */
   static RecordCursor of(Iterable<byte[]> records) {
-    return new IteratorCursor(records.iterator());
+    return new IteratorCursor(Objects.requireNonNull(records, "records").iterator());
   }
 }

@@ -7,6 +7,7 @@ import dev.varve.file.StorageFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Summarizes, verifies and repairs whole record files. */
@@ -39,6 +40,8 @@ public final class RecordFiles {
    * @throws dev.varve.StorageException if reading failed
    */
   public static RecordFileSummary summarize(Path path, Storage storage) {
+    Objects.requireNonNull(path, "path");
+    Objects.requireNonNull(storage, "storage");
     try (StorageFile file = storage.open(path, FileAccess.READ);
         Window window = new Window(file, file.size())) {
       return RecordFileSummary.of(window);
@@ -85,6 +88,9 @@ public final class RecordFiles {
    * @throws dev.varve.StorageException if reading failed
    */
   public static VerifyReport verify(Path path, Storage storage, RecordProgress progress) {
+    Objects.requireNonNull(path, "path");
+    Objects.requireNonNull(storage, "storage");
+    Objects.requireNonNull(progress, "progress");
     try (StorageFile file = storage.open(path, FileAccess.READ);
         Window window = new Window(file, file.size())) {
       List<Chain.Link> links = Chain.find(window);
@@ -216,6 +222,9 @@ public final class RecordFiles {
    * @throws dev.varve.StorageException if reading or writing failed
    */
   public static RepairReport repair(Path path, Storage storage, RecordProgress progress) {
+    Objects.requireNonNull(path, "path");
+    Objects.requireNonNull(storage, "storage");
+    Objects.requireNonNull(progress, "progress");
     Path real = storage.realPath(path);
     WriterLock lock = WriterLock.take(storage, real);
     try (StorageFile file = storage.open(real, FileAccess.WRITE)) {

@@ -43,7 +43,7 @@ public final class RecordProducer implements AutoCloseable {
    * @throws ClosedException if the producer or writer is closed
    */
   public void append(MemorySegment record) {
-    append(record, 0, record.byteSize());
+    append(record, 0, Objects.requireNonNull(record, "record").byteSize());
   }
 
   /**
@@ -56,7 +56,7 @@ public final class RecordProducer implements AutoCloseable {
    * @throws ClosedException if the producer or writer is closed
    */
   public void append(byte[] record) {
-    append(MemorySegment.ofArray(record), 0, record.length);
+    append(MemorySegment.ofArray(Objects.requireNonNull(record, "record")), 0, record.length);
   }
 
   /**
@@ -91,7 +91,7 @@ public final class RecordProducer implements AutoCloseable {
    */
   public CompletableFuture<WrittenRecord> appendAsync(MemorySegment record) {
     CompletableFuture<WrittenRecord> future = new CompletableFuture<>();
-    append(record, 0, record.byteSize(), future);
+    append(record, 0, Objects.requireNonNull(record, "record").byteSize(), future);
     return future;
   }
 
@@ -105,7 +105,7 @@ public final class RecordProducer implements AutoCloseable {
    * @throws ClosedException if the producer or writer is closed
    */
   public CompletableFuture<WrittenRecord> appendAsync(byte[] record) {
-    return appendAsync(MemorySegment.ofArray(record));
+    return appendAsync(MemorySegment.ofArray(Objects.requireNonNull(record, "record")));
   }
 
   private void append(
@@ -113,7 +113,8 @@ public final class RecordProducer implements AutoCloseable {
       long offset,
       long length,
       @Nullable CompletableFuture<WrittenRecord> future) {
-    Objects.checkFromIndexSize(offset, length, segment.byteSize());
+    Objects.checkFromIndexSize(
+        offset, length, Objects.requireNonNull(segment, "segment").byteSize());
     if (length > RecordWriter.MAX_RECORD_BYTES) {
       throw new IllegalArgumentException(
           "record is " + length + " bytes long; expected at most " + RecordWriter.MAX_RECORD_BYTES);

@@ -289,6 +289,7 @@ public final class RecordReader implements RecordCursor {
    * @throws ClosedException if the reader is closed
    */
   public void seek(RecordPosition position) {
+    Objects.requireNonNull(position, "position");
     checkOpen();
     IndexEntries entries = blocks.directory().entries();
     int e = entries.at(position.block());
@@ -458,7 +459,8 @@ public final class RecordReader implements RecordCursor {
   @Override
   public void copyTo(MemorySegment target, long targetOffset) {
     checkStanding();
-    Objects.checkFromIndexSize(targetOffset, length, target.byteSize());
+    Objects.checkFromIndexSize(
+        targetOffset, length, Objects.requireNonNull(target, "target").byteSize());
     MemorySegment.copy(block.memory, at, target, targetOffset, length);
   }
 

@@ -12,6 +12,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -150,7 +151,7 @@ public final class RecordSetWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public long append(MemorySegment record) {
-    return append(record, 0, record.byteSize());
+    return append(record, 0, Objects.requireNonNull(record, "record").byteSize());
   }
 
   /**
@@ -164,7 +165,8 @@ public final class RecordSetWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public long append(byte[] record) {
-    return append(MemorySegment.ofArray(record), 0, record.length);
+    return append(
+        MemorySegment.ofArray(Objects.requireNonNull(record, "record")), 0, record.length);
   }
 
   /**
@@ -182,6 +184,7 @@ public final class RecordSetWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public long append(MemorySegment segment, long offset, long length) {
+    Objects.requireNonNull(segment, "segment");
     lock.lock();
     try {
       checkOpen();

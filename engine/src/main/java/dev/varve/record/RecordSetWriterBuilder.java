@@ -46,7 +46,12 @@ public final class RecordSetWriterBuilder extends WriterSettings<RecordSetWriter
    * @throws IllegalArgumentException if it is less
    */
   public RecordSetWriterBuilder maxFileAge(Duration age) {
-    this.maxFileMillis = check("age of a file in ms", age.toMillis(), 1, Long.MAX_VALUE);
+    this.maxFileMillis =
+        check(
+            "age of a file in ms",
+            Objects.requireNonNull(age, "age").toMillis(),
+            1,
+            Long.MAX_VALUE);
     return this;
   }
 
@@ -84,7 +89,12 @@ public final class RecordSetWriterBuilder extends WriterSettings<RecordSetWriter
    * @throws IllegalArgumentException if it is less
    */
   public RecordSetWriterBuilder keepAge(Duration age) {
-    this.keepMillis = check("age to keep files to in ms", age.toMillis(), 1, Long.MAX_VALUE);
+    this.keepMillis =
+        check(
+            "age to keep files to in ms",
+            Objects.requireNonNull(age, "age").toMillis(),
+            1,
+            Long.MAX_VALUE);
     return this;
   }
 

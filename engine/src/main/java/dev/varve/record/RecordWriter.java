@@ -182,7 +182,7 @@ public final class RecordWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public long append(MemorySegment record) {
-    return append(record, 0, record.byteSize());
+    return append(record, 0, Objects.requireNonNull(record, "record").byteSize());
   }
 
   /**
@@ -200,7 +200,8 @@ public final class RecordWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public long append(MemorySegment segment, long offset, long length) {
-    Objects.checkFromIndexSize(offset, length, segment.byteSize());
+    Objects.checkFromIndexSize(
+        offset, length, Objects.requireNonNull(segment, "segment").byteSize());
     if (length > MAX_RECORD_BYTES) {
       throw new IllegalArgumentException(
           "record is " + length + " bytes long; expected at most " + MAX_RECORD_BYTES);
@@ -232,7 +233,7 @@ public final class RecordWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public long append(byte[] record) {
-    return append(MemorySegment.ofArray(record));
+    return append(MemorySegment.ofArray(Objects.requireNonNull(record, "record")));
   }
 
   /**
@@ -247,7 +248,7 @@ public final class RecordWriter implements AutoCloseable {
    * @throws ClosedException if the writer is closed
    */
   public long append(ByteBuffer record) {
-    return append(MemorySegment.ofBuffer(record));
+    return append(MemorySegment.ofBuffer(Objects.requireNonNull(record, "record")));
   }
 
   /**

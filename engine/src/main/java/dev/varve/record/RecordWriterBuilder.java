@@ -59,7 +59,8 @@ public final class RecordWriterBuilder extends WriterSettings<RecordWriterBuilde
    * @return this builder
    */
   public RecordWriterBuilder metadata(String key, byte[] value) {
-    metadata.put(Objects.requireNonNull(key, "key"), value.clone());
+    metadata.put(
+        Objects.requireNonNull(key, "key"), Objects.requireNonNull(value, "value").clone());
     return this;
   }
 
@@ -71,7 +72,7 @@ public final class RecordWriterBuilder extends WriterSettings<RecordWriterBuilde
    * @return this builder
    */
   public RecordWriterBuilder metadata(String key, String value) {
-    return metadata(key, value.getBytes(StandardCharsets.UTF_8));
+    return metadata(key, Objects.requireNonNull(value, "value").getBytes(StandardCharsets.UTF_8));
   }
 
   /** Has smaller records stored as large ones, for tests. */

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -128,7 +129,7 @@ public final class ShardedReader implements RecordCursor {
    * @return a new builder
    */
   public static ShardedReaderBuilder builder(Path directory) {
-    return new ShardedReaderBuilder(directory, null);
+    return new ShardedReaderBuilder(Objects.requireNonNull(directory, "directory"), null);
   }
 
   /**
@@ -138,7 +139,7 @@ public final class ShardedReader implements RecordCursor {
    * @return a new builder
    */
   public static ShardedReaderBuilder builder(List<Path> files) {
-    return new ShardedReaderBuilder(null, List.copyOf(files));
+    return new ShardedReaderBuilder(null, List.copyOf(Objects.requireNonNull(files, "files")));
   }
 
   private static void begin(ReaderSlot slot, ReaderSlot.Start start) {

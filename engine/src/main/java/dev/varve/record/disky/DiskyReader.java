@@ -96,6 +96,8 @@ public final class DiskyReader implements AutoCloseable {
    * @throws CorruptionException if the file is empty, and that is to be an error
    */
   public static DiskyReader open(Storage storage, Path path, OnDamage onDamage) {
+    Objects.requireNonNull(storage, "storage");
+    Objects.requireNonNull(path, "path");
     return new DiskyReader(storage, path, onDamage);
   }
 

@@ -5,6 +5,7 @@ import dev.varve.ClosedException;
 import dev.varve.record.SkippedRegion;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -71,6 +72,7 @@ public final class DiskyWriter implements AutoCloseable {
    * @throws dev.varve.StorageException if the chunk before could not be written
    */
   public synchronized void write(MemorySegment record) {
+    Objects.requireNonNull(record, "record");
     checkOpen();
     if (record.byteSize() > MAX_RECORD_BYTES) {
       throw new IllegalArgumentException(
@@ -99,7 +101,7 @@ public final class DiskyWriter implements AutoCloseable {
    * @throws dev.varve.StorageException if the chunk before could not be written
    */
   public void write(byte[] record) {
-    write(MemorySegment.ofArray(record));
+    write(MemorySegment.ofArray(Objects.requireNonNull(record, "record")));
   }
 
   /**

@@ -104,6 +104,8 @@ public final class TfRecordReader implements AutoCloseable {
    * @throws dev.varve.NotFoundException if there is no such file
    */
   public static TfRecordReader open(Storage storage, Path path, OnDamage onDamage) {
+    Objects.requireNonNull(storage, "storage");
+    Objects.requireNonNull(path, "path");
     Objects.requireNonNull(onDamage, "onDamage");
     StorageFile file = storage.open(path, FileAccess.READ);
     try {

@@ -119,6 +119,8 @@ public final class TfRecordWriter implements AutoCloseable {
   }
 
   private static TfRecordWriter open(Storage storage, Path path, boolean append) {
+    Objects.requireNonNull(storage, "storage");
+    Objects.requireNonNull(path, "path");
     if (path.getFileName() == null) {
       throw new IllegalArgumentException("\"" + path + "\" is a directory; pass a file");
     }
@@ -168,7 +170,7 @@ public final class TfRecordWriter implements AutoCloseable {
    * @throws dev.varve.PoisonedException if a sync failed before
    */
   public void write(MemorySegment record) {
-    write(record, 0, record.byteSize());
+    write(record, 0, Objects.requireNonNull(record, "record").byteSize());
   }
 
   /**
@@ -181,7 +183,7 @@ public final class TfRecordWriter implements AutoCloseable {
    * @throws dev.varve.PoisonedException if a sync failed before
    */
   public void write(byte[] record) {
-    write(MemorySegment.ofArray(record));
+    write(MemorySegment.ofArray(Objects.requireNonNull(record, "record")));
   }
 
   /**
@@ -198,7 +200,8 @@ public final class TfRecordWriter implements AutoCloseable {
    */
   public void write(MemorySegment segment, long offset, long length) {
     checkOpen();
-    Objects.checkFromIndexSize(offset, length, segment.byteSize());
+    Objects.checkFromIndexSize(
+        offset, length, Objects.requireNonNull(segment, "segment").byteSize());
     long frame = TfRecordLayout.HEADER_BYTES + length + TfRecordLayout.FOOTER_BYTES;
     if (used + frame > BUFFER_BYTES) {
       writeBuffer();
