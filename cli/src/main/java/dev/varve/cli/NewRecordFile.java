@@ -50,8 +50,8 @@ final class NewRecordFile implements AutoCloseable {
       Path target, RecordFormat format, RecordsWriting writing, Map<String, byte[]> metadata)
       throws IOException {
     writing.requireFile(target);
-    this.target = target.toAbsolutePath();
-    this.lockFile = this.target.resolveSibling(target.getFileName() + ".lock");
+    this.target = Storage.real().realPath(target); // what a link names is replaced, not the link
+    this.lockFile = this.target.resolveSibling(this.target.getFileName() + ".lock");
     this.lock =
         Storage.real()
             .tryLock(lockFile, 0, LockMode.EXCLUSIVE)
@@ -61,7 +61,7 @@ final class NewRecordFile implements AutoCloseable {
                         "the file " + target + " is open for writing; close its writer first"));
     this.temporary =
         this.target.resolveSibling(
-            "." + target.getFileName() + "." + ProcessHandle.current().pid());
+            "." + this.target.getFileName() + "." + ProcessHandle.current().pid());
     try {
       Files.deleteIfExists(temporary);
       this.writer = open(temporary, format, writing, metadata);

@@ -179,6 +179,27 @@ class RecordsConvertTest {
   }
 
   @Test
+  void whatALinkNamesIsReplaced() throws IOException {
+    Path source = write(List.of(new byte[] {1}));
+    Path elsewhere = Files.createDirectory(path("elsewhere"));
+    Path file = elsewhere.resolve("file.vrec");
+    Path link = Files.createSymbolicLink(path("link.vrec"), Path.of("elsewhere", "file.vrec"));
+    for (int i = 0; i < 2; i++) { // at first what it names is missing
+      CliRun.of("records", "convert", source, link, "--replace").ok();
+      assertThat(link).isSymbolicLink();
+      assertThat(file).isRegularFile();
+      assertThat(elsewhere.toFile().list()).containsExactly("file.vrec");
+    }
+    try (RecordWriter writer = RecordWriter.builder(file).append()) {
+      assertThat(writer.count()).isOne();
+      assertThat(
+              CliRun.of("records", "convert", source, link, "--replace")
+                  .assertFails(ExitCode.CONFLICT))
+          .contains("is open for writing");
+    }
+  }
+
+  @Test
   void whatIsNoFileOrHasAWriterIsNotReplaced() {
     Path source = write(List.of(new byte[] {1}));
     assertThat(
