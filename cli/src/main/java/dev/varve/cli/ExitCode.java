@@ -24,7 +24,10 @@ final class ExitCode {
   /** Something is in use, or exists already. */
   static final int CONFLICT = 6;
 
-  /** The operating system refused, for want of permission or because a device failed. */
+  /**
+   * The operating system refused, for want of permission, because a device failed, or because a
+   * directory is no file.
+   */
   static final int IO = 7;
 
   /** The process lacks an optional library or an access that the JVM can be granted. */

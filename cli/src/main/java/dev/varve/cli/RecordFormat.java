@@ -69,8 +69,7 @@ enum RecordFormat {
    */
   static RecordFormat of(Path path) throws IOException {
     if (Files.isDirectory(path)) {
-      throw new FailureException(
-          ExitCode.INVALID_INPUT, path + " is a directory; give the path of a file");
+      throw new FailureException(ExitCode.IO, path + " is a directory; give the path of a file");
     }
     if (!Files.exists(path)) {
       throw new NotFoundException(

@@ -269,7 +269,18 @@ class RecordsReadTest {
       }
       CliRun.of("records", "get", path, 0).assertFails(ExitCode.INVALID_INPUT);
     }
-    CliRun.of("records", "cat", directory).assertFails(ExitCode.INVALID_INPUT);
+  }
+
+  @Test
+  void aDirectoryIsRefusedAsByTheSystem() {
+    for (String command : List.of("cat", "head", "count", "stat", "verify", "repair", "follow")) {
+      assertThat(CliRun.of("records", command, directory).assertFails(ExitCode.IO))
+          .contains(directory.toString());
+    }
+    for (String command : List.of("check", "stat", "tables")) {
+      assertThat(CliRun.of("store", command, directory).assertFails(ExitCode.IO))
+          .contains(directory.toString());
+    }
   }
 
   @Test
