@@ -385,7 +385,11 @@ public final class SkipListCursor {
   }
 
   /** Removes the first or last entry of the map, of which this keeps the copy. */
-  boolean poll(boolean last) {
+  boolean poll(SkipListMap of, boolean last) {
+    if (of != map) {
+      throw new IllegalArgumentException(
+          "The cursor is of another map; an entry is removed by one of the same map");
+    }
     while (true) {
       leave();
       try {

@@ -479,9 +479,10 @@ public final class SkipListMap extends SkipListNumbers {
    *
    * @param cursor of this map, which then is at a copy of the entry
    * @return whether there was one
+   * @throws IllegalArgumentException if the cursor is of another map
    */
   public boolean pollFirst(SkipListCursor cursor) {
-    return Objects.requireNonNull(cursor, "cursor").poll(false);
+    return Objects.requireNonNull(cursor, "cursor").poll(this, false);
   }
 
   /**
@@ -489,8 +490,9 @@ public final class SkipListMap extends SkipListNumbers {
    *
    * @param cursor of this map, which then is at a copy of the entry
    * @return whether there was one
+   * @throws IllegalArgumentException if the cursor is of another map
    */
   public boolean pollLast(SkipListCursor cursor) {
-    return Objects.requireNonNull(cursor, "cursor").poll(true);
+    return Objects.requireNonNull(cursor, "cursor").poll(this, true);
   }
 }

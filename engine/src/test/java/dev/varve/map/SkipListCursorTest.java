@@ -259,6 +259,18 @@ class SkipListCursorTest {
     }
   }
 
+  @Test
+  void aCursorOfAnotherMapRemovesNothing() {
+    try (SkipListMap map = SkipListMap.builder().longKeys().longValues().build();
+        SkipListMap other = SkipListMap.builder().longKeys().longValues().build()) {
+      other.put(1, 1);
+      SkipListCursor cursor = other.cursor();
+      assertThatThrownBy(() -> map.pollFirst(cursor)).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> map.pollLast(cursor)).isInstanceOf(IllegalArgumentException.class);
+      assertThat(other.size()).isOne();
+    }
+  }
+
   /** Whether what follows was copied already or lies in cells. */
   @Test
   void aCursorOfAClosedMapMovesNoMore() {
