@@ -179,7 +179,7 @@ public final class ShardedReaderBuilder {
    *
    * @return a reader that the caller closes
    * @throws dev.varve.NotFoundException if the directory does not exist, or has no file of the
-   *     prefix; a writer that was given no record leaves none
+   *     prefix; a writer makes one also where it is given no record
    * @throws dev.varve.ConflictException if the checkpoint is of something else
    */
   public ShardedReader open() {

@@ -258,6 +258,10 @@ class ShardedReaderTest {
     assertThatThrownBy(() -> builder().prefix("shards").open())
         .isInstanceOf(NotFoundException.class)
         .hasMessageContaining("shards-0.vrec");
+    ShardedWriter.builder(RecordSamples.DIR).prefix("empty").storage(storage).create().close();
+    try (ShardedReader none = builder().prefix("empty").open()) {
+      assertThat(none.next()).isFalse();
+    }
   }
 
   /** A corrupt shard is an error once, in its place and by its name, and the others are read. */
