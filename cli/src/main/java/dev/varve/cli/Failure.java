@@ -99,6 +99,7 @@ record Failure(int exitCode, String message) {
   private static String withOptions(String message) {
     return message
         .replace("OnDamage.SKIP", "--skip-damage")
+        .replace("acceptUnclosed", "--unclosed")
         .replace("RecordFiles.repair", "'varve records repair'")
         .replace("allowNetworkFileSystem", "--allow-network-file-system")
         .replace("StoreOptions.immutable()", "--immutable");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
+import dev.varve.CorruptionException;
 import dev.varve.FormatVersionException;
 import dev.varve.memory.Crc32c;
 import java.lang.foreign.MemorySegment;
@@ -120,7 +121,9 @@ final class Walk {
       String reason,
       @Nullable BlockHeader block) {
     if (onDamage == OnDamage.FAIL) {
-      throw Format.corrupt(window.path(), "record file", offset, "what was written", reason);
+      throw kind == Damage.Kind.UNCLOSED && offset == window.size()
+          ? unclosed(reason)
+          : Format.corrupt(window.path(), "record file", offset, "what was written", reason);
     }
     SkippedRegion region = new SkippedRegion(offset, length, records, reason);
     regions.merge(offset, region, (a, b) -> b.records() > a.records() ? b : a);
@@ -130,6 +133,17 @@ final class Walk {
       copy.copy(block);
     }
     damages.add(new Damage(kind, region, part, next, epoch, copy));
+  }
+
+  private CorruptionException unclosed(String reason) {
+    return new CorruptionException(
+        "record file",
+        window.path().toString(),
+        window.size(),
+        "what was written",
+        reason,
+        "close its writer, or read what is there with acceptUnclosed; if its writer died, append to"
+            + " it, or repair it with RecordFiles.repair");
   }
 
   /** Enters the first part, if its header is whole; strictly, it must be. */

@@ -267,4 +267,19 @@ class RecordDamageTest {
       }
     }
   }
+
+  @Test
+  void whatIsNotClosedIsAdvisedToBeAcceptedAsThat() {
+    SimulatedStorage storage = RecordSamples.storage();
+    try (RecordWriter writer = RecordSamples.writer(storage).create()) {
+      writer.append(new byte[1]);
+      writer.flush();
+      try (RecordReader reader = RecordSamples.reader(storage).open()) {
+        assertThat(reader.next()).isTrue();
+        assertThatThrownBy(reader::next)
+            .isInstanceOf(CorruptionException.class)
+            .hasMessageContaining("close its writer, or read what is there with acceptUnclosed");
+      }
+    }
+  }
 }
