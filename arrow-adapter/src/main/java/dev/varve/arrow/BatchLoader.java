@@ -15,10 +15,9 @@ import org.jspecify.annotations.Nullable;
  * Loads batches from native memory into the vectors of one reader, without a copy.
  *
  * <p>All buffers of a batch share one ledger of the reader's allocator, charged with one byte; when
- * the last of them is released, by the next load, by the reader's
- * close or by whoever the vectors were transferred to, the memory's pin is dropped. Only compressed
- * buffers are copied, into memory of the allocator. The vectors must not be written to. For one
- * thread at a time.
+ * the last of them is released, by the next load, by the reader's close or by whoever the vectors
+ * were transferred to, the memory's pin is dropped. Only compressed buffers are copied, into memory
+ * of the allocator. The vectors must not be written to. For one thread at a time.
  */
 final class BatchLoader {
   private final BatchPlan plan;
