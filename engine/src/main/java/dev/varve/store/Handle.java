@@ -19,6 +19,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +62,7 @@ final class Handle extends RefCounted {
   private final AtomicReference<@Nullable Thread> writer = new AtomicReference<>();
 
   private @Nullable WriteTransaction innermost;
+  private final Supplier<@Nullable Thread> noted = writer::getAcquire;
   private final BooleanSupplier isWriterGone = this::isWriterGone;
 
   Handle(
@@ -383,8 +385,16 @@ final class Handle extends RefCounted {
    * is seen by who finds that.
    */
   private boolean isWriterGone() {
-    Thread thread = writer.getAcquire();
-    return thread != null && !thread.isAlive();
+    return isGone(noted);
+  }
+
+  /**
+   * Whether a thread is noted that has ended. It is asked for twice: one that ended its transaction
+   * and then itself, between the first question and the look at it, has erased its name.
+   */
+  static boolean isGone(Supplier<@Nullable Thread> noted) {
+    Thread thread = noted.get();
+    return thread != null && !thread.isAlive() && noted.get() == thread;
   }
 
   /** Undoes what a thread has left open that has ended, and gives its turn back. */

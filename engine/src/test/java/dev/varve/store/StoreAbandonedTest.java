@@ -10,6 +10,8 @@ import dev.varve.file.SimulatedStorage;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
@@ -120,6 +122,19 @@ class StoreAbandonedTest {
       assertThat(table.get(tx, OTHER)).isEqualTo(bytes);
     }
     StoreChecks.checkPages(store);
+  }
+
+  /** A writer that ends in order, and then its thread, after another one has seen its name. */
+  @Test
+  void isNotWhatEndedMeanwhile() throws Exception {
+    Thread ended = new Thread(() -> {});
+    ended.start();
+    ended.join();
+    Iterator<Thread> seen = Arrays.asList(ended, null).iterator();
+    assertThat(Handle.isGone(seen::next)).isFalse();
+    assertThat(Handle.isGone(() -> ended)).isTrue();
+    assertThat(Handle.isGone(Thread::currentThread)).isFalse();
+    assertThat(Handle.isGone(() -> null)).isFalse();
   }
 
   /** As long as its thread lives, others wait for their time and are told. */
