@@ -234,6 +234,11 @@ final class BatchLoader {
         check.place(first + i, buffer.memoryAddress(), buffer.capacity());
       }
     }
+    if (plan.node(nodes[index]).shape().hasValidity() && buffers.getFirst().capacity() == 0) {
+      // The vector makes the bitmap, after it let go of the one before: if that failed, it would
+      // let go of that again when it is cleared.
+      vectors[index].clear();
+    }
     vectors[index].loadFieldBuffers(fieldNode(index, batch), buffers);
   }
 

@@ -6,20 +6,28 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import dev.varve.CorruptionException;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
+import java.nio.channels.Channels;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.arrow.memory.ArrowBuf;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.OutOfMemoryException;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
+import org.apache.arrow.vector.ipc.WriteChannel;
+import org.apache.arrow.vector.ipc.message.ArrowFieldNode;
+import org.apache.arrow.vector.ipc.message.ArrowRecordBatch;
+import org.apache.arrow.vector.ipc.message.MessageSerializer;
 import org.apache.arrow.vector.types.FloatingPointPrecision;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -177,6 +185,50 @@ class BatchLoaderTest {
       }
     }
     assertThat(drops).hasValue(2);
+  }
+
+  /** A vector that has to make its bitmap, and cannot, has let go of the one before only once. */
+  @Test
+  void keepsWhatIsSharedWhenABitmapCannotBeMade() throws IOException {
+    Schema two = new Schema(source.root().getSchema().getFields().subList(0, 2));
+    BatchPlan planned = BatchPlan.of(two);
+    List<BatchMetadata> batches = new ArrayList<>();
+    long[] bodies = new long[2];
+    for (int i = 0; i < 2; i++) {
+      ByteArrayOutputStream out = new ByteArrayOutputStream();
+      ArrowFieldNode node = new ArrowFieldNode(1000, 0);
+      try (ArrowBuf empty = allocator.getEmpty();
+          ArrowBuf bits = allocator.buffer(125);
+          ArrowBuf values = allocator.buffer(8000)) {
+        bits.setOne(0, 125).writerIndex(125);
+        values.setZero(0, 8000).writerIndex(8000);
+        List<ArrowBuf> buffers = List.of(i == 0 ? bits : empty, values, bits, values);
+        try (ArrowRecordBatch batch = new ArrowRecordBatch(1000, List.of(node, node), buffers)) {
+          MessageSerializer.serialize(new WriteChannel(Channels.newChannel(out)), batch);
+        }
+      }
+      MemorySegment copy = arena.allocate(out.size(), 64);
+      copy.copyFrom(MemorySegment.ofArray(out.toByteArray()));
+      int length = 8 + copy.get(ValueLayout.JAVA_INT, 4);
+      bodies[i] = copy.address() + length;
+      batches.add(
+          BatchMetadata.parse(
+              copy.asSlice(8, length - 8), planned, Map.of(), copy.byteSize(), "test", 0));
+    }
+    try (BufferAllocator small = allocator.newChildAllocator("small", 0, 64);
+        VectorSchemaRoot root = VectorSchemaRoot.create(two, small)) {
+      BatchLoader loader = BatchLoader.of(planned, root, small);
+      loader.load(batches.get(0), bodies[0], pin);
+      TransferPair pair = root.getVector(1).getTransferPair(small);
+      pair.transfer();
+      try (FieldVector kept = (FieldVector) pair.getTo()) {
+        assertThatThrownBy(() -> loader.load(batches.get(1), bodies[1], () -> {}))
+            .isInstanceOf(OutOfMemoryException.class);
+        assertThat(kept.getDataBuffer().refCnt()).isEqualTo(2);
+        assertThat(drops).hasValue(0);
+      }
+      assertThat(drops).hasValue(1);
+    }
   }
 
   @Test
