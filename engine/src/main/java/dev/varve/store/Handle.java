@@ -398,9 +398,25 @@ final class Handle extends RefCounted {
   }
 
   /** Undoes what a thread has left open that has ended, and gives its turn back. */
-  private synchronized void rollBackAbandoned() {
-    if (!isWriterGone()) {
+  private void rollBackAbandoned() {
+    Thread thread = rolledBack();
+    if (thread == null) {
       return; // another thread did it
+    }
+    System.getLogger(Handle.class.getName())
+        .log(
+            System.Logger.Level.WARNING,
+            name()
+                + ": a transaction of "
+                + thread
+                + " was rolled back, since that thread has ended and left it open; close"
+                + " transactions in the thread that began them");
+  }
+
+  /** Returns the thread whose transaction was undone, or null. */
+  private synchronized @Nullable Thread rolledBack() {
+    if (!isWriterGone()) {
+      return null;
     }
     Thread thread = writer.getPlain();
     for (WriteTransaction left = innermost; left != null; ) {
@@ -414,14 +430,7 @@ final class Handle extends RefCounted {
       endWrite();
       release();
     }
-    System.getLogger(Handle.class.getName())
-        .log(
-            System.Logger.Level.WARNING,
-            name()
-                + ": a transaction of "
-                + thread
-                + " was rolled back, since that thread has ended and left it open; close"
-                + " transactions in the thread that began them");
+    return thread;
   }
 
   /** Makes a commit as durable as it shall be; the writer's turn was given back. */

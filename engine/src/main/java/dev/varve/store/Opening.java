@@ -53,7 +53,7 @@ final class Opening {
     }
     checkFileSystem();
     try (ProcessLock held = takeGate()) {
-      if (!storage.exists(path)) {
+      if (!storage.exists(path) && !options.isImmutable()) {
         create();
       }
       FileAccess access = options.isReadOnly() ? FileAccess.READ : FileAccess.WRITE;
@@ -218,7 +218,7 @@ final class Opening {
     long session = session(file);
     if (meta.unreplayed() != 0
         || !records(header, session, meta).isEmpty()
-        || !isAtRest(header, session)) {
+        || !isAtRest(header, session, meta)) {
       throw new RecoveryNeededException(
           "store "
               + path
@@ -231,8 +231,11 @@ final class Opening {
     return finish(file, header, own, true, null);
   }
 
-  /** Whether {@code NAME-shm} does not say that the store is in use, or was when somebody died. */
-  private boolean isAtRest(StoreHeader header, long session) {
+  /**
+   * Whether {@code NAME-shm} does not say that the store is in use, or was when somebody died, or
+   * that another meta is the newest.
+   */
+  private boolean isAtRest(StoreHeader header, long session, Meta meta) {
     if (!storage.exists(sharedPath)) {
       return true;
     }
@@ -246,7 +249,7 @@ final class Opening {
           isWhole
               && state.isInitialised(header.firstId(), header.lastId())
               && state.session() == session;
-      return !isOfThis || state.isAtRest();
+      return !isOfThis || (state.isAtRest() && state.steady() == meta.txn());
     }
   }
 

@@ -54,7 +54,7 @@ public record StoreOptions(
    *
    * @throws IllegalArgumentException if the timeout is negative, the page size is none, the reader
    *     limit is negative or more than a hundred years, or an immutable store is not for reading
-   *     only
+   *     only, or need not exist
    */
   public StoreOptions {
     Objects.requireNonNull(durability, "durability");
@@ -67,8 +67,9 @@ public record StoreOptions(
       throw new IllegalArgumentException(
           "readerLimit must be from zero to " + LONGEST_LIMIT_DAYS + " days: " + readerLimit);
     }
-    if (isImmutable && !isReadOnly) {
-      throw new IllegalArgumentException("an immutable store is opened for reading only");
+    if (isImmutable && !(isReadOnly && mustExist)) {
+      throw new IllegalArgumentException(
+          "an immutable store is opened for reading only, and must exist");
     }
     if (pageSize < 4096 || pageSize > 65536 || Integer.bitCount(pageSize) != 1) {
       throw new IllegalArgumentException(

@@ -15,9 +15,11 @@ import dev.varve.file.SimulatedStorage;
 import dev.varve.file.SimulatedStorage.Operation;
 import dev.varve.file.StorageFile;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -152,6 +154,25 @@ class StoreImmutableTest {
     assertThat(refused[0]).isPositive();
   }
 
+  /** Rather than the state before the last, whose meta is damaged, there is none. */
+  @Test
+  void isRefusedWithoutItsNewestMeta() {
+    try (Store store = StoreLife.open(machine)) {
+      put(store, 1);
+      store.sync();
+      put(store, 2);
+    }
+    try (StorageFile file = machine.open(StoreLife.FILE, FileAccess.WRITE)) {
+      SteadyMetas metas = new SteadyMetas(file, 12);
+      long newest = metas.newest().txn();
+      Meta first = new Meta();
+      file.read(4096, first.segment);
+      file.write(first.txn() == newest ? 4096 : 8192, MemorySegment.ofArray(new byte[64]));
+      assertThat(metas.newest().txn()).isLessThan(newest);
+    }
+    assertRefused(machine);
+  }
+
   /** A file of that name beside it that is of another store, or of none, tells nothing. */
   @Test
   void sharedStateOfAnotherStoreTellsNothing() {
@@ -175,6 +196,12 @@ class StoreImmutableTest {
   @Test
   void mustExist() {
     assertThatThrownBy(() -> open(machine)).isInstanceOf(NotFoundException.class);
+    assertThatThrownBy(
+            () ->
+                new StoreOptions(
+                    Durability.NONE, Duration.ZERO, 4096, true, false, Duration.ZERO, false, true))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("an immutable store is opened for reading only, and must exist");
     assertThat(machine.list(StoreLife.DIR)).isEmpty();
   }
 
