@@ -265,6 +265,14 @@ class RealFileTest {
   }
 
   @Test
+  void usableSpaceIsThatOfTheFileSystem() throws IOException {
+    long total = Files.getFileStore(dir).getTotalSpace();
+    try (StorageFile file = storage.open(dir.resolve("a"), FileAccess.CREATE_NEW)) {
+      assertThat(file.usableSpace()).isBetween(0L, total == 0 ? Long.MAX_VALUE : total);
+    }
+  }
+
+  @Test
   @Tag("long")
   void segmentsOfMoreThanTwoGigabytes() {
     long size = (1L << 31) + 12_345;
