@@ -52,7 +52,8 @@ final class FairLock {
   /**
    * Takes the lock, or waits for it.
    *
-   * @param needless whether the lock is not needed any more; other threads ask it, too
+   * @param needless whether the lock is not needed any more; other threads ask it, too, and take an
+   *     exception for no
    * @return false if the time is over, or it was not needed any more
    */
   @SuppressWarnings("ThreadPriorityCheck") // nothing but speed depends on the yields
@@ -71,20 +72,28 @@ final class FairLock {
       }
       me = new Waiter(needless);
       waiters.add(me);
+    }
+    try {
       waiting.hasWaited();
-    }
-    while (!me.entered) {
-      if (me.dismissed) {
-        return false;
+      while (!me.entered) {
+        if (me.dismissed) {
+          return false;
+        }
+        if (waiting.isOver() || needless.getAsBoolean()) {
+          return giveUp(me);
+        }
+        waiting.park(LONGEST_NANOS);
       }
-      if (waiting.isOver() || needless.getAsBoolean()) {
-        return giveUp(me);
+      return true;
+    } catch (RuntimeException | Error e) {
+      if (giveUp(me)) {
+        leave();
       }
-      waiting.park(LONGEST_NANOS);
+      throw e;
     }
-    return true;
   }
 
+  /** Ends a wait. Returns whether the lock was given to it. */
   private synchronized boolean giveUp(Waiter me) {
     if (!me.entered && !me.dismissed) {
       waiters.remove(me);
@@ -103,22 +112,28 @@ final class FairLock {
       throw new IllegalStateException("the lock is not held");
     }
     boolean passed = false;
+    for (Iterator<Waiter> all = waiters.iterator(); all.hasNext(); ) {
+      Waiter next = all.next();
+      boolean isNeedless = isNeedless(next);
+      if (isNeedless || !passed) {
+        all.remove();
+        next.dismissed = isNeedless;
+        next.entered = !isNeedless;
+        passed |= !isNeedless;
+        LockSupport.unpark(next.thread);
+      }
+    }
+    if (!passed) { // so nobody waits
+      state.set(FREE);
+    }
+  }
+
+  /** Whether a waiter says so. If it cannot be asked, it gets the lock, and finds out itself. */
+  private static boolean isNeedless(Waiter waiter) {
     try {
-      for (Iterator<Waiter> all = waiters.iterator(); all.hasNext(); ) {
-        Waiter next = all.next();
-        boolean isNeedless = next.needless.getAsBoolean();
-        if (isNeedless || !passed) {
-          all.remove();
-          next.dismissed = isNeedless;
-          next.entered = !isNeedless;
-          passed |= !isNeedless;
-          LockSupport.unpark(next.thread);
-        }
-      }
-    } finally {
-      if (!passed) { // so nobody waits
-        state.set(FREE);
-      }
+      return waiter.needless.getAsBoolean();
+    } catch (RuntimeException | Error e) {
+      return false;
     }
   }
 
