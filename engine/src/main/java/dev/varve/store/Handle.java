@@ -46,7 +46,7 @@ final class Handle extends RefCounted {
   final Turn writerTurn;
 
   /** For who has the writer's turn. */
-  private final WriteView writeView;
+  final WriteView writeView;
 
   private final ReadViews readViews = new ReadViews(this);
 
@@ -321,8 +321,11 @@ final class Handle extends RefCounted {
     return generation.file.pageShift();
   }
 
-  /** Takes the writer's turn and the view for writing, which has a reference to this. */
-  WriteView beginWrite() {
+  /**
+   * Takes the writer's turn for a transaction of this thread, which has a reference to this and the
+   * view for writing.
+   */
+  void beginWrite(WriteTransaction transaction, boolean isForRedo) {
     checkWritable();
     retainOpen();
     boolean taken = false;
@@ -334,9 +337,10 @@ final class Handle extends RefCounted {
       }
       finishSwitch();
       checkSession(); // before anything is written
+      writeView.operations.begin(isForRedo);
       writeView.begin();
+      innermost = transaction;
       writer.setRelease(Thread.currentThread());
-      return writeView;
     } catch (Throwable e) {
       if (taken) {
         writerTurn.release();
@@ -353,6 +357,7 @@ final class Handle extends RefCounted {
   void takeTurn() {
     StoreTurnWaitEvent event = StoreTurnWaitEvent.start();
     boolean taken = false;
+    boolean done = false;
     try (Waiting waiting = new Waiting(storage, options.timeout())) {
       try {
         while (!writerTurn.take(waiting, options.timeout(), isWriterGone)) {
@@ -369,6 +374,11 @@ final class Handle extends RefCounted {
           counters.turnWaits.increment();
           counters.turnWaitNanos.add(nanos);
         }
+      }
+      done = true;
+    } finally {
+      if (taken && !done) {
+        writerTurn.release();
       }
     }
   }

@@ -111,12 +111,13 @@ final class Turn {
       taken = takeFromOthers(waiting, timeout, needless);
     } finally {
       if (!taken) {
-        inside.leave();
+        release(); // of this handle nobody else can have taken the word
       }
     }
     return taken;
   }
 
+  /** Takes the word. If it returns false or throws, the caller gives back what may be taken. */
   private boolean takeFromOthers(Waiting waiting, Duration timeout, BooleanSupplier needless) {
     int nextProbe = FIRST_PROBE;
     boolean last = false;
@@ -146,16 +147,8 @@ final class Turn {
         shared.firstInLine(word, slots.owner(), 0);
       }
     }
-    boolean mine = false;
-    try {
-      shared.checkPoison();
-      mine = slots.isMine();
-    } finally {
-      if (!mine) {
-        shared.owner(word, slots.owner(), 0);
-      }
-    }
-    if (!mine) {
+    shared.checkPoison();
+    if (!slots.isMine()) {
       throw slots.lost();
     }
     return true;

@@ -34,16 +34,14 @@ public final class WriteTransaction extends Transaction {
 
   static WriteTransaction begin(Handle handle, Durability durability) {
     WriteTransaction outer = handle.innermost();
-    WriteView view;
-    if (outer == null) {
-      view = handle.beginWrite();
-      view.operations.begin(durability.level() == Durability.Level.SYNC);
-    } else {
-      view = outer.view();
-      view.push();
-    }
+    WriteView view = outer == null ? handle.writeView : outer.view();
     WriteTransaction transaction = new WriteTransaction(handle, view, outer, durability);
-    handle.innermost(transaction);
+    if (outer == null) {
+      handle.beginWrite(transaction, durability.level() == Durability.Level.SYNC);
+    } else {
+      view.push();
+      handle.innermost(transaction);
+    }
     return transaction;
   }
 
@@ -116,13 +114,22 @@ public final class WriteTransaction extends Transaction {
       }
       throw view.failed(e);
     }
-    Durability wanted = view.usedReserve() ? Durability.SYNC : durability;
     leave();
-    if (event != null) {
-      event.tell(handle, view, txn, wanted);
-    }
-    boolean isHalfFull = false;
     try {
+      publish(view, txn, event);
+    } finally {
+      handle.release();
+    }
+  }
+
+  /** Gives the turn back after a commit, and makes it as durable as it shall be. */
+  private void publish(WriteView view, long txn, @Nullable StoreCommitEvent event) {
+    Durability wanted = view.usedReserve() ? Durability.SYNC : durability;
+    boolean isHalfFull;
+    try {
+      if (event != null) {
+        event.tell(handle, view, txn, wanted);
+      }
       isHalfFull = txn != 0 && handle.redo.append(view.operations, view.before(), txn);
     } finally {
       handle.endWrite();
@@ -138,7 +145,6 @@ public final class WriteTransaction extends Transaction {
       if (event != null) {
         event.emit();
       }
-      handle.release();
     }
   }
 
