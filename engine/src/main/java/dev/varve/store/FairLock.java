@@ -137,6 +137,11 @@ final class FairLock {
     }
   }
 
+  /** Whether a thread has the lock. */
+  boolean isHeld() {
+    return state.get() != FREE;
+  }
+
   /** Returns how many threads wait. */
   synchronized int waiters() {
     return waiters.size();

@@ -408,7 +408,7 @@ final class Handle extends RefCounted {
   }
 
   /** Undoes what a thread has left open that has ended, and gives its turn back. */
-  private void rollBackAbandoned() {
+  void rollBackAbandoned() {
     Thread thread = rolledBack();
     if (thread == null) {
       return; // another thread did it
@@ -575,9 +575,20 @@ final class Handle extends RefCounted {
     timer.stop();
     try {
       rollBackAbandoned();
+      if (isInUse()) {
+        ClosedHandles.add(this);
+      }
     } finally {
       release();
     }
+  }
+
+  /**
+   * Whether a transaction is open, or one begins or ends. Once that is not so of a closed handle,
+   * none will be open: who takes the turn afterwards sees that this is closed.
+   */
+  boolean isInUse() {
+    return writerTurn.isTaken();
   }
 
   /** There are no references, and none will come. */

@@ -195,6 +195,11 @@ final class Turn {
     return shared.owner(word) == slots.owner() && slots.isMine();
   }
 
+  /** Whether a thread of this handle has the turn, or is the next one of it to have it. */
+  boolean isTaken() {
+    return inside.isHeld();
+  }
+
   /**
    * Gives the turn back. What was written before is seen by who takes it next.
    *

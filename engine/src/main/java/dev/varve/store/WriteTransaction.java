@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
  * began; until it has ended the outer one cannot be used.
  *
  * <p>One that is open when its thread ends is rolled back as soon as another thread of the store
- * waits for its turn to write, or the store is closed after that; a warning is logged. One that is
- * open in a living thread when the store is closed keeps the turn until that thread ends it.
+ * waits for its turn to write, or the store is closed, before that or after; a warning is logged.
  *
  * <p>When a change throws an exception that is not of its arguments, a full disk for example, this
  * transaction can only be closed; an outer one goes on.

@@ -18,6 +18,7 @@ import java.util.concurrent.ThreadFactory;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -45,7 +46,7 @@ class StoreAbandonedTest {
   @AfterEach
   void close() {
     store.close();
-    assertThat(observer.processes()).doesNotContain(process.processId());
+    assertThat(observer.processes()).doesNotContain(processId());
     observer.write(tx -> observer.table("t").put(tx, OTHER, OTHER));
     StoreChecks.checkPages(observer);
     observer.close();
@@ -101,11 +102,41 @@ class StoreAbandonedTest {
   void isUndoneByTheClose() throws Exception {
     run(this::leaveOpen);
     store.close();
-    assertThat(observer.processes()).doesNotContain(process.processId());
+    assertThat(observer.processes()).doesNotContain(processId());
     for (WriteTransaction each : left) {
       each.close();
     }
     assertThat(observer.check().findings()).isEmpty();
+  }
+
+  /** The store was closed before the thread ended: nobody of it comes to look. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void isUndoneAfterTheClose(boolean virtual) throws Exception {
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch end = new CountDownLatch(1);
+    Thread thread =
+        (virtual ? Thread.ofVirtual() : Thread.ofPlatform())
+            .start(
+                () -> {
+                  leaveOpen();
+                  begun.countDown();
+                  await(end);
+                });
+    begun.await();
+    store.close();
+    assertThat(observer.processes()).as("as long as its thread lives").contains(processId());
+    assertThatThrownBy(observer::beginWrite).isInstanceOf(BusyException.class);
+    end.countDown();
+    thread.join();
+    while (observer.processes().contains(processId())) {
+      Thread.onSpinWait();
+    }
+  }
+
+  private long processId() {
+    return process.processId();
   }
 
   /** What was staged can be put by another transaction. */
