@@ -57,7 +57,8 @@ public interface StorageFile extends AutoCloseable {
   long size();
 
   /**
-   * Returns how much can still be written to the file system that the file is on.
+   * Returns how much can still be written to the file system that the file is on, by any user: what
+   * some file systems keep for root, such as ext4, does not count, also where root asks.
    *
    * @return the usable space in bytes, a hint; {@link Long#MAX_VALUE} where it is not known
    */
