@@ -168,17 +168,18 @@ public final class OrderedMaps {
     }
     long before = collections();
     long gets = Math.min(entries, 300_000);
+    long scans = Math.min(entries, 100_000);
     String of = kind + ", " + entries + " entries, " + threads + " threads: ";
     List<Contender> get = new ArrayList<>();
     List<Contender> scan = new ArrayList<>();
     List<Contender> iterate = new ArrayList<>();
     for (Named each : all) {
       get.add(new Contender(each.name, () -> time(each.peer, gets, this::gets)));
-      scan.add(new Contender(each.name, () -> time(each.peer, gets / 10, this::scans)));
+      scan.add(new Contender(each.name, () -> time(each.peer, scans, this::scans)));
       iterate.add(new Contender(each.name, () -> time(each.peer, threads, this::iterations)));
     }
     rounds.run(of + gets + " gets", get);
-    rounds.run(of + gets / 10 + " scans of " + SCAN, scan);
+    rounds.run(of + scans + " scans of " + SCAN, scan);
     if (threads == 1) {
       rounds.run(of + "iteration", iterate);
     }
