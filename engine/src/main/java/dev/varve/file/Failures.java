@@ -22,7 +22,22 @@ import org.jspecify.annotations.Nullable;
 
 /** Makes the exceptions of the seam out of those of the JDK, the same for every storage. */
 final class Failures {
+  /** The reason of what fails since it needs a file. */
+  static final String IS_DIRECTORY = "it is a directory; name a file";
+
   private Failures() {}
+
+  /** Returns the reason of what fails since its directory is missing, or a file. */
+  static String noDirectory(Path directory, boolean isFile) {
+    return isFile
+        ? isFile(directory)
+        : "its directory " + quote(directory) + " does not exist; create it first";
+  }
+
+  /** Returns the reason of what fails since it needs a directory. */
+  static String isFile(Path path) {
+    return quote(path) + " is a file, not a directory";
+  }
 
   /**
    * Translates a failure.
@@ -36,12 +51,13 @@ final class Failures {
     return switch (cause) {
       case NoSuchFileException e ->
           new NotFoundException(
-              what + quote(e.getFile()) + " does not exist, or its directory does not", e);
+              what + reasonOr(e, quote(e.getFile()) + " does not exist; check the path"), e);
       case FileAlreadyExistsException e ->
-          new ConflictException(what + quote(e.getFile()) + " exists already", e);
+          new ConflictException(what + reasonOr(e, quote(e.getFile()) + " exists already"), e);
       case DirectoryNotEmptyException e ->
           new ConflictException(what + "the directory is not empty", e);
-      case NotDirectoryException e -> new StorageException(what + "it is not a directory", e);
+      case NotDirectoryException e ->
+          new StorageException(what + "it is a file, not a directory", e);
       case AccessDeniedException e ->
           new StorageException(
               what + "permission denied; check the owner and mode of it and its directories", e);
@@ -115,13 +131,13 @@ final class Failures {
   }
 
   private static String reason(IOException cause) {
-    if (cause instanceof FileSystemException e) {
-      String reason = e.getReason();
-      if (reason != null) {
-        return reason;
-      }
-    }
     String message = cause.getMessage();
-    return message == null ? cause.getClass().getSimpleName() : message;
+    String other = message == null ? cause.getClass().getSimpleName() : message;
+    return cause instanceof FileSystemException e ? reasonOr(e, other) : other;
+  }
+
+  private static String reasonOr(FileSystemException cause, String other) {
+    String reason = cause.getReason();
+    return reason == null ? other : reason;
   }
 }

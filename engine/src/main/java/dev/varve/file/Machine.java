@@ -211,7 +211,7 @@ final class Machine {
     if (get(path) instanceof FileNode file) {
       return file;
     }
-    throw new FileSystemException(path.toString(), null, "Is a directory");
+    throw new FileSystemException(path.toString(), null, Failures.IS_DIRECTORY);
   }
 
   /** Returns the directory that a path is in. */
@@ -220,10 +220,12 @@ final class Machine {
     if (parent == null) {
       throw new FileSystemException(path.toString(), null, "Device or resource busy");
     }
-    if (get(parent) instanceof DirectoryNode dir) {
+    Node node = find(parent);
+    if (node instanceof DirectoryNode dir) {
       return dir;
     }
-    throw new NoSuchFileException(path.toString());
+    throw new NoSuchFileException(
+        path.toString(), null, Failures.noDirectory(parent, node != null));
   }
 
   static String name(Path path) {

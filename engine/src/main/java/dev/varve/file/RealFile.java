@@ -12,6 +12,7 @@ import java.nio.channels.AsynchronousFileChannel;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -124,6 +125,10 @@ final class RealFile implements StorageFile {
               path.toString(), null, "another file took its place while it was opened");
         }
       }
+    } catch (FileAlreadyExistsException e) {
+      String reason = Files.isDirectory(path) ? Failures.IS_DIRECTORY : null;
+      throw RealStorage.failure(
+          "create", path, new FileAlreadyExistsException(path.toString(), null, reason));
     } catch (IOException e) {
       throw RealStorage.failure(access == FileAccess.CREATE_NEW ? "create" : "open", path, e);
     } catch (ReadOnlyFileSystemException e) {
@@ -177,7 +182,11 @@ final class RealFile implements StorageFile {
     BasicFileAttributes attributes = Files.readAttributes(path, BasicFileAttributes.class);
     if (!attributes.isRegularFile()) {
       throw new FileSystemException(
-          path.toString(), null, attributes.isDirectory() ? "Is a directory" : "Not a file");
+          path.toString(),
+          null,
+          attributes.isDirectory()
+              ? Failures.IS_DIRECTORY
+              : "it is a pipe, a socket or a device; name a file");
     }
   }
 

@@ -62,7 +62,17 @@ final class RealStorage implements Storage {
     return Failures.translate(
         operation,
         path,
-        isBelowFile(path, cause) ? new NoSuchFileException(path.toString()) : cause);
+        cause instanceof NoSuchFileException || isBelowFile(path, cause) ? missing(path) : cause);
+  }
+
+  /** Tells whether a path is missing itself or its directory. */
+  private static NoSuchFileException missing(Path path) {
+    Path directory = path.toAbsolutePath().getParent();
+    String reason = null;
+    if (directory != null && !Files.isDirectory(directory)) {
+      reason = Failures.noDirectory(directory, Files.isRegularFile(directory));
+    }
+    return new NoSuchFileException(path.toString(), null, reason);
   }
 
   @SuppressWarnings("GetClass") // subclasses of the exception have a meaning of their own
@@ -119,7 +129,7 @@ final class RealStorage implements Storage {
       Files.createDirectory(dir);
     } catch (FileAlreadyExistsException e) {
       if (!Files.isDirectory(dir)) {
-        throw e;
+        throw new FileAlreadyExistsException(dir.toString(), null, Failures.isFile(dir));
       }
     }
   }
@@ -156,10 +166,11 @@ final class RealStorage implements Storage {
       }
       Files.move(source, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw failure(
+      Path looked = Files.exists(source) ? target : source;
+      throw Failures.translate(
           "rename to " + Failures.quote(target) + " the",
           source,
-          isBelowFile(target, e) ? new NoSuchFileException(target.toString()) : e);
+          e instanceof NoSuchFileException || isBelowFile(looked, e) ? missing(looked) : e);
     } catch (ReadOnlyFileSystemException e) {
       throw Failures.readOnly("rename", source, e);
     }

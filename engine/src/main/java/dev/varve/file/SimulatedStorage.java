@@ -466,8 +466,10 @@ public final class SimulatedStorage implements Storage {
   }
 
   private FileNode create(Path path) throws IOException {
-    if (machine.find(path) != null) {
-      throw new FileAlreadyExistsException(path.toString());
+    Node there = machine.find(path);
+    if (there != null) {
+      String reason = there instanceof DirectoryNode ? Failures.IS_DIRECTORY : null;
+      throw new FileAlreadyExistsException(path.toString(), null, reason);
     }
     FileNode file = new FileNode(machine.newNode());
     link(Operation.CREATE, path, file);
@@ -503,7 +505,7 @@ public final class SimulatedStorage implements Storage {
       return;
     }
     if (node != null) {
-      throw new FileAlreadyExistsException(dir.toString());
+      throw new FileAlreadyExistsException(dir.toString(), null, Failures.isFile(dir));
     }
     Path parent = dir.getParent();
     if (parent != null) {

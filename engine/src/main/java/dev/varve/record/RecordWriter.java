@@ -158,15 +158,15 @@ public final class RecordWriter implements AutoCloseable {
   }
 
   private static boolean exists(Storage storage, Path path, Mode mode) {
-    if (mode == Mode.REPLACE || !storage.exists(path)) {
+    if (!storage.exists(path)) {
       return false;
     }
-    if (mode == Mode.CREATE) {
-      throw new ConflictException(
-          "record file " + path + " exists; append to it, replace it, or choose another name");
-    }
-    try (StorageFile file = storage.open(path, FileAccess.READ)) {
-      return file.size() > 0;
+    try (StorageFile file = storage.open(path, FileAccess.READ)) { // which a directory refuses
+      if (mode == Mode.CREATE) {
+        throw new ConflictException(
+            "record file " + path + " exists; append to it, replace it, or choose another name");
+      }
+      return mode == Mode.APPEND && file.size() > 0;
     }
   }
 

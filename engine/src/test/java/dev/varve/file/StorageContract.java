@@ -143,7 +143,16 @@ abstract class StorageContract {
           .hasMessageContaining(dir.resolve("a").toString());
     }
     assertThat(storage.exists(dir.resolve("a"))).isFalse();
-    assertThatThrownBy(() -> create("missing/a")).isInstanceOf(NotFoundException.class);
+    assertThatThrownBy(() -> create("missing/a"))
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining(noDirectory("missing"));
+    assertThatThrownBy(() -> lock("missing/a", 0, LockMode.SHARED))
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining(noDirectory("missing"));
+  }
+
+  private String noDirectory(String name) {
+    return "its directory \"" + dir.resolve(name) + "\" does not exist; create it";
   }
 
   @Test
@@ -151,10 +160,15 @@ abstract class StorageContract {
     storage.createDirectories(dir.resolve("d"));
     assertThatThrownBy(() -> open("d", FileAccess.READ))
         .isInstanceOf(StorageException.class)
-        .hasMessageContaining("directory");
+        .hasMessageContaining("it is a directory; name a file");
+    assertThatThrownBy(() -> create("d"))
+        .isInstanceOf(ConflictException.class)
+        .hasMessageContaining("it is a directory; name a file");
     create("f");
     assertThatThrownBy(() -> open("f/x", FileAccess.READ)).isInstanceOf(NotFoundException.class);
-    assertThatThrownBy(() -> create("f/x")).isInstanceOf(NotFoundException.class);
+    assertThatThrownBy(() -> create("f/x"))
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining("\"" + dir.resolve("f") + "\" is a file, not a directory");
     assertThatThrownBy(() -> lock("f/x", 0, LockMode.SHARED)).isInstanceOf(NotFoundException.class);
     assertThatThrownBy(() -> storage.delete(dir.resolve("f/x")))
         .isInstanceOf(NotFoundException.class);

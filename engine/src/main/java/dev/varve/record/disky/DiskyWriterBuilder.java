@@ -109,6 +109,7 @@ public final class DiskyWriterBuilder {
     return open(
         () -> {
           if (storage.exists(path)) {
+            storage.open(path, FileAccess.READ).close(); // which a directory refuses
             storage.delete(path);
           }
           return WriterFile.create(storage, path);
