@@ -259,7 +259,7 @@ public final class RecordReader implements RecordCursor {
   public void seek(long number) {
     checkOpen();
     if (number != 0) {
-      checkNumber(number, count());
+      checkNumber(number, count(), count());
     }
     goTo(number);
   }
@@ -272,10 +272,18 @@ public final class RecordReader implements RecordCursor {
     positioned = false;
   }
 
-  private void checkNumber(long number, long most) {
+  private void checkNumber(long number, long most, long count) {
     if (number < 0 || number > most) {
       throw new IllegalArgumentException(
-          "record number is " + number + "; expected 0 to " + most + " in " + path);
+          "record number is "
+              + number
+              + "; expected "
+              + (most < 0 ? "none" : "0 to " + most)
+              + ", since "
+              + path
+              + " has "
+              + count
+              + " records");
     }
   }
 
@@ -318,7 +326,7 @@ public final class RecordReader implements RecordCursor {
    */
   public boolean moveTo(long number) {
     checkOpen();
-    checkNumber(number, count() - 1);
+    checkNumber(number, count() - 1, count());
     long wanted = number - block.first;
     if (wanted < 0 || wanted >= block.records) {
       positioned = false;
@@ -347,7 +355,7 @@ public final class RecordReader implements RecordCursor {
     if (first > end) {
       throw new IllegalArgumentException("a range from " + first + " to " + end + " is backwards");
     }
-    checkNumber(end, count());
+    checkNumber(end, count(), count());
     seek(first);
     from = first;
     to = end;

@@ -255,10 +255,15 @@ public final class Sampler implements RecordCursor {
      * Starts sampling.
      *
      * @return a sampler that the caller closes
+     * @throws IllegalArgumentException if there is no source
      * @throws ConflictException if the checkpoint is of something else or other weights, or a
      *     source ends before it
      */
     public Sampler open() {
+      if (sources.isEmpty()) {
+        throw new IllegalArgumentException(
+            "the sampler has no source; add at least one source with Sampler.Builder.add");
+      }
       double[] all = weights.stream().mapToDouble(Double::doubleValue).toArray();
       if (checkpoint == null) {
         return new Sampler(List.copyOf(sources), all, seed);

@@ -215,6 +215,13 @@ class RecordMixTest {
   }
 
   @Test
+  void nothingCannotBeSampled() {
+    assertThatThrownBy(() -> Sampler.builder().open())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("at least one source");
+  }
+
+  @Test
   void samplingResumesAtEveryPosition() {
     for (int i = 0; i < 2; i++) {
       try (RecordWriter writer =

@@ -100,7 +100,10 @@ class RecordRoundTripTest {
       }
       assertThatThrownBy(() -> reader.seek(new RecordPosition(128, 0)))
           .isInstanceOf(NotFoundException.class);
-      assertThatThrownBy(() -> reader.moveTo(20_000)).isInstanceOf(IllegalArgumentException.class);
+      assertThatThrownBy(() -> reader.moveTo(20_000))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("record number is 20000; expected 0 to 19999")
+          .hasMessageContaining(RecordSamples.FILE + " has 20000 records");
     }
     assertThat(RecordFiles.verify(RecordSamples.FILE, storage).isWhole()).isTrue();
   }
