@@ -75,11 +75,11 @@ final class RecordsRepairCommand implements Callable<Integer> {
     streams
         .out()
         .printf(
-            "%s: repaired in %s; %s, of which %s lost now%n",
+            "%s: repaired in %s, %s lost; it counts %s now%n",
             name,
             TextTable.count(report.repaired().size(), "place"),
-            TextTable.count(report.records(), "record"),
-            report.lost() == 1 ? "1 is" : report.lost() + " are");
+            TextTable.count(report.lost(), "record"),
+            TextTable.count(report.records(), "record"));
     for (SkippedRegion region : report.repaired()) {
       streams.out().println("repaired: " + Skipped.text(region));
     }

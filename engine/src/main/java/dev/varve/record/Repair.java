@@ -55,11 +55,12 @@ final class Repair {
     Damage torn = behind < damages.size() ? damages.get(behind) : null;
     file.sync();
     long count = close(torn);
-    long lost = 0;
+    long covered = torn == null ? size : torn.region().offset();
+    long lost = Math.max(0, records - count); // behind which numbers are given anew
     for (SkippedRegion region : regions) {
-      lost += Math.max(0, region.records());
+      lost += region.offset() < covered ? Math.max(0, region.records()) : 0;
     }
-    return new RepairReport(count, Math.min(lost, count), regions);
+    return new RepairReport(count, lost, regions);
   }
 
   /**

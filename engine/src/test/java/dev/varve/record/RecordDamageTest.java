@@ -131,14 +131,15 @@ class RecordDamageTest {
     assertThat(region.offset() + region.length()).isBetween((long) at + 1, (long) piece.end());
     assertThat(region.records()).isEqualTo(all.size() - expected.size());
     if (at % (LONG ? 1 : 17) == 0) {
-      repairs(storage, expected, at);
+      repairs(storage, expected, all.size() - expected.size(), at);
     }
   }
 
   /** What can be read before a repair can be read strictly after it, and appended to. */
-  private static void repairs(SimulatedStorage storage, List<String> expected, int at) {
+  private static void repairs(SimulatedStorage storage, List<String> expected, int lost, int at) {
     RepairReport report = RecordFiles.repair(RecordSamples.FILE, storage);
     assertThat(report.repaired()).as("byte %d", at).isNotEmpty();
+    assertThat(report.lost()).as("byte %d", at).isEqualTo(lost);
     assertThat(strictly(storage)).as("byte %d", at).isEqualTo(expected);
     assertThat(RecordFiles.verify(RecordSamples.FILE, storage).damage())
         .as("byte %d", at)
@@ -159,10 +160,12 @@ class RecordDamageTest {
       SimulatedStorage storage = RecordSamples.machine(Arrays.copyOf(file, cut));
       int whole = 0;
       int ofBodies = 0;
+      int ofHeaders = 0;
       boolean atEnd = false;
       for (PageDecoder.Piece piece : page.pieces) {
         whole = piece.end() <= cut ? piece.endRecord() : whole;
         ofBodies = piece.end() - 64 <= cut ? piece.endRecord() : ofBodies;
+        ofHeaders = piece.begin() + 64 <= cut ? piece.endRecord() : ofHeaders;
         atEnd |= piece.kind() == 0 && piece.begin() == cut && cut > 0;
       }
       List<String> strict = strictly(storage);
@@ -179,6 +182,10 @@ class RecordDamageTest {
       assertThat(skipped).as("cut at %d", cut).isNotEmpty();
       if (LONG || cut % 13 == 0 || cut % 64 == 0) {
         appends(storage, all.subList(0, whole), cut);
+        if (cut >= 200) { // else there may be no block yet that a repair can go by
+          storage = RecordSamples.machine(Arrays.copyOf(file, cut));
+          repairs(storage, all.subList(0, ofBodies), ofHeaders - ofBodies, cut);
+        }
       }
     }
   }
