@@ -34,7 +34,10 @@ final class Skipped {
 
   private static String records(List<SkippedRegion> regions) {
     boolean unknown = regions.stream().anyMatch(each -> each.records() == SkippedRegion.UNKNOWN);
-    return (unknown ? "at least " : "") + TextTable.count(lost(regions), "lost record");
+    long lost = lost(regions);
+    return unknown && lost == 0
+        ? "an unknown number of lost records"
+        : (unknown ? "at least " : "") + TextTable.count(lost, "lost record");
   }
 
   /** Describes a region on one line. */

@@ -66,7 +66,7 @@ final class ChunkScanner {
         if (onDamage == OnDamage.FAIL) {
           throw e;
         }
-        skip(resync.after(position), e);
+        skip(resync.after(position));
       }
     }
     return false;
@@ -103,11 +103,10 @@ final class ChunkScanner {
     return end;
   }
 
-  private void skip(long to, CorruptionException reason) {
+  private void skip(long to) {
     if (skipped.size() < MAX_REGIONS) {
       skipped.add(
-          new SkippedRegion(
-              position, to - position, SkippedRegion.UNKNOWN, String.valueOf(reason.getMessage())));
+          new SkippedRegion(position, to - position, SkippedRegion.UNKNOWN, damage.reason()));
     }
     skippedBytes += to - position;
     position = to;
