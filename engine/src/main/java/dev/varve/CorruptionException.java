@@ -5,7 +5,7 @@ package dev.varve;
  * Thrown when bytes that were read are not what was once written, or never were of the format.
  *
  * <p>Nothing was changed. The message is composed of the parts, in the order what, file, offset,
- * expected, actual, remedy.
+ * expected, actual, remedy. A file of another format is not called corrupt, but no such file.
  */
 public final class CorruptionException extends VarveException {
   private static final long serialVersionUID = 1L;
@@ -65,6 +65,37 @@ public final class CorruptionException extends VarveException {
     this.offset = offset;
     this.expected = expected;
     this.actual = actual;
+  }
+
+  private CorruptionException(String message, String file, String expected, String actual) {
+    super(message);
+    this.file = file;
+    this.offset = 0;
+    this.expected = expected;
+    this.actual = actual;
+  }
+
+  /**
+   * Creates an exception for a file that is none of what it is opened as.
+   *
+   * @param file the file
+   * @param wanted what it is opened as, without an article, for example {@code record file}
+   * @param actual what its first bytes are
+   * @return the exception
+   */
+  public static CorruptionException otherFormat(String file, String wanted, String actual) {
+    String expected = "the first bytes of a " + wanted;
+    return new CorruptionException(
+        file
+            + " is no "
+            + wanted
+            + ": expected its first bytes at offset 0, found "
+            + actual
+            + "; open it as what it is, or check that this is the file that was meant; if it is,"
+            + " restore it from a copy",
+        file,
+        expected,
+        actual);
   }
 
   /**

@@ -2,17 +2,17 @@
 package dev.varve.cli;
 
 import dev.varve.NotFoundException;
+import dev.varve.record.kind.FileKind;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.zip.CRC32C;
 
 /** The formats of files of records. */
 enum RecordFormat {
@@ -23,18 +23,8 @@ enum RecordFormat {
   /** Of TensorFlow. */
   TFRECORD("a TFRecord file", ".tfrecord .tfrecords");
 
-  private static final long VARVE_MAGIC = 0x4345524556524156L;
   private static final int VARVE_FOOTER = 0x444e4576;
   private static final int UNIT = 64;
-
-  /** The block header and the chunk header of a signature, which do not change. */
-  private static final byte[] DISKY_BLOCK =
-      HexFormat.of().parseHex("83af70d10d884a3f00000000000000004000000000000000");
-
-  private static final byte[] DISKY_CHUNK =
-      HexFormat.of()
-          .parseHex(
-              "91bac23c9287e1a90000000000000000e19f13c0e9b1c37273000000000000000000000000000000");
 
   private final String noun;
 
@@ -76,18 +66,15 @@ enum RecordFormat {
           "the file " + path + " does not exist; check the path and its directories");
     }
     try (FileChannel file = FileChannel.open(path)) {
-      ByteBuffer head = read(file, 0);
-      if (head.limit() >= 8 && head.getLong(0) == VARVE_MAGIC) {
-        return VARVE;
-      }
-      if (matches(head, 0, DISKY_BLOCK) || matches(head, DISKY_BLOCK.length, DISKY_CHUNK)) {
+      FileKind kind = FileKind.of(MemorySegment.ofBuffer(read(file, 0))).orElse(null);
+      if (kind == FileKind.DISKY) {
         return DISKY;
       }
-      if (isTfRecord(head)) {
+      if (kind == FileKind.TFRECORD) {
         return TFRECORD;
       }
       ByteBuffer tail = read(file, Math.max(0, file.size() - UNIT));
-      if (tail.limit() == UNIT && tail.getInt(0) == VARVE_FOOTER) {
+      if (kind == FileKind.RECORD || (tail.limit() == UNIT && tail.getInt(0) == VARVE_FOOTER)) {
         return VARVE;
       }
     }
@@ -95,23 +82,8 @@ enum RecordFormat {
   }
 
   private static ByteBuffer read(FileChannel file, long position) throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocate(UNIT).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes = ByteBuffer.allocateDirect(UNIT).order(ByteOrder.LITTLE_ENDIAN);
     while (bytes.hasRemaining() && file.read(bytes, position + bytes.position()) > 0) {}
     return bytes.flip();
-  }
-
-  private static boolean matches(ByteBuffer head, int at, byte[] expected) {
-    return head.limit() >= at + expected.length
-        && head.slice(at, expected.length).equals(ByteBuffer.wrap(expected));
-  }
-
-  /** Whether the first length agrees with its checksum. */
-  private static boolean isTfRecord(ByteBuffer head) {
-    if (head.limit() < 12) {
-      return false;
-    }
-    CRC32C crc = new CRC32C();
-    crc.update(head.slice(0, 8));
-    return head.getInt(8) == Integer.rotateRight((int) crc.getValue(), 15) + 0xa282ead8;
   }
 }

@@ -127,6 +127,9 @@ final class RecordsWriteCommand implements Callable<Integer> {
       throw new NotFoundException(
           "the file " + path + " does not exist; check the path and its directories");
     }
+    if (Files.isDirectory(path)) {
+      throw new FailureException(ExitCode.IO, path + " is a directory; give the path of a file");
+    }
     return FileChannel.open(path);
   }
 

@@ -101,7 +101,8 @@ final class RecordsWriting {
   /** Refuses a directory, a device or a pipe, in whose place a file would be put. */
   void requireFile(Path path) {
     if (Files.exists(path) && !Files.isRegularFile(path)) {
-      throw usage(path + " is no regular file; give the path of a file");
+      String kind = Files.isDirectory(path) ? " is a directory" : " is no regular file";
+      throw usage(path + kind + "; give the path of a file");
     }
   }
 

@@ -19,6 +19,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -254,7 +255,8 @@ class RecordsReadTest {
     assertThat(CliRun.of("records", "stat", file).ok().text())
         .contains("closed: no", "index: no", "damage: ");
     CliRun.of("records", "verify", file).assertFails(ExitCode.INVALID_INPUT);
-    CliRun.of("records", "repair", file).ok();
+    assertThat(CliRun.of("records", "repair", file).ok().text())
+        .contains(String.format(Locale.ROOT, "it counts %,d records now", whole.size()));
     assertThat(lines()).isEqualTo(whole);
   }
 
@@ -268,6 +270,11 @@ class RecordsReadTest {
             .contains(path.toString());
       }
       CliRun.of("records", "get", path, 0).assertFails(ExitCode.INVALID_INPUT);
+    }
+    for (String command : List.of("cat", "count", "stat", "verify", "repair", "follow")) {
+      assertThat(CliRun.of("records", command, text).assertFails(ExitCode.INVALID_INPUT))
+          .contains(text + " is no record file: ")
+          .contains("found those of a text file");
     }
   }
 

@@ -160,6 +160,10 @@ class RecordsWriteTest {
             CliRun.of("records", "write", directory.resolve("x"), missing)
                 .assertFails(ExitCode.NOT_FOUND))
         .contains(missing.toString());
+    assertThat(
+            CliRun.of("records", "write", directory.resolve("x"), directory)
+                .assertFails(ExitCode.IO))
+        .contains(directory + " is a directory");
     assertThat(directory.resolve("x")).doesNotExist();
   }
 

@@ -8,6 +8,7 @@ import static dev.varve.memory.Layouts.LE_LONG_UNALIGNED;
 import dev.varve.CorruptionException;
 import dev.varve.FormatVersionException;
 import dev.varve.memory.Crc32c;
+import dev.varve.record.kind.FileKind;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 
@@ -84,16 +85,29 @@ record FileHeader(long id, long created, int metadataLength, int metadataChecksu
   /** Says that a file does not begin with a whole header, and what can be done. */
   static CorruptionException missing(Window window) {
     long size = window.size();
+    boolean repairable = hasFirstBlock(window);
+    if (!repairable) {
+      refuseOther(window);
+    }
     return new CorruptionException(
         "record file",
         window.path().toString(),
         0,
         "the header of a record file",
         size < Format.UNIT ? size + " bytes" : "other bytes",
-        hasFirstBlock(window)
+        repairable
             ? "read with OnDamage.SKIP, or close its writer and repair it with RecordFiles.repair"
             : "check that this is the file that was meant; if it is, restore it from a copy, or"
                 + " read what is left of it with OnDamage.SKIP");
+  }
+
+  /** Refuses a file that seems to be of another format. */
+  static void refuseOther(Window window) {
+    long head = Math.min(window.size(), FileKind.HEAD_BYTES);
+    if (head > 0) {
+      long in = window.get(0, head);
+      FileKind.RECORD.require(window.path().toString(), window.memory().asSlice(in, head));
+    }
   }
 
   /** Tells whether a block stands where the first one can, so that a repair finds the id. */

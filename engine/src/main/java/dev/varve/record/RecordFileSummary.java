@@ -72,6 +72,9 @@ public record RecordFileSummary(
       CodecUse use = uses.getOrDefault(compression, new CodecUse(compression, 0, 0, 0, 0));
       uses.put(compression, use.plus(walk.header));
     }
+    if (walk.parts().isEmpty()) {
+      FileHeader.refuseOther(window);
+    }
     List<SkippedRegion> damage = new ArrayList<>(walk.regions());
     boolean closed = true;
     for (Damage each : walk.damages()) {

@@ -22,6 +22,7 @@ public final class RecordFiles {
    * @param path the file
    * @return what they say
    * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.CorruptionException if it seems to be a file of another format
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws dev.varve.StorageException if reading failed
    */
@@ -36,6 +37,7 @@ public final class RecordFiles {
    * @param storage where it is
    * @return what they say
    * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.CorruptionException if it seems to be a file of another format
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws dev.varve.StorageException if reading failed
    */
@@ -54,6 +56,7 @@ public final class RecordFiles {
    * @param path the file
    * @return what was found
    * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.CorruptionException if it seems to be a file of another format
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws dev.varve.StorageException if reading failed
    */
@@ -68,6 +71,7 @@ public final class RecordFiles {
    * @param storage where it is
    * @return what was found
    * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.CorruptionException if it seems to be a file of another format
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws dev.varve.StorageException if reading failed
    */
@@ -84,6 +88,7 @@ public final class RecordFiles {
    * @param progress is told
    * @return what was found
    * @throws dev.varve.NotFoundException if it does not exist
+   * @throws dev.varve.CorruptionException if it seems to be a file of another format
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws dev.varve.StorageException if reading failed
    */
@@ -123,6 +128,9 @@ public final class RecordFiles {
         entries.add(walk.at(), walk.part().before() + header.first, header.records, header.stored);
         progress.update(walk.place(), window.size());
       }
+    }
+    if (walk.parts().isEmpty()) {
+      FileHeader.refuseOther(window);
     }
     progress.update(window.size(), window.size());
     return readable;

@@ -8,6 +8,7 @@ import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import dev.varve.record.OnDamage;
 import dev.varve.record.SkippedRegion;
+import dev.varve.record.kind.FileKind;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
@@ -51,6 +52,9 @@ public final class DiskyReader implements AutoCloseable {
       if (file.size() == 0 && onDamage == OnDamage.FAIL) {
         throw damage.torn(0, "a signature of " + ChunkLayout.SIGNATURE_BYTES + " bytes", 0);
       }
+      if (onDamage == OnDamage.FAIL) {
+        FileKind.DISKY.require(file);
+      }
       this.in = new BlockInput(file);
       this.chunk = new Chunk(damage);
       this.scanner = new ChunkScanner(in, damage, onDamage, chunk);
@@ -66,7 +70,7 @@ public final class DiskyReader implements AutoCloseable {
    * @param path the file
    * @return a reader before the first record, which the caller closes
    * @throws dev.varve.NotFoundException if there is no such file
-   * @throws CorruptionException if the file is empty
+   * @throws CorruptionException if the file is empty or seems to be of another format
    */
   public static DiskyReader open(Path path) {
     return open(path, OnDamage.FAIL);
@@ -79,7 +83,8 @@ public final class DiskyReader implements AutoCloseable {
    * @param onDamage what to do where the file is damaged
    * @return a reader before the first record, which the caller closes
    * @throws dev.varve.NotFoundException if there is no such file
-   * @throws CorruptionException if the file is empty, and that is to be an error
+   * @throws CorruptionException if the file is empty or seems to be of another format, and that is
+   *     to be an error
    */
   public static DiskyReader open(Path path, OnDamage onDamage) {
     return open(Storage.real(), path, onDamage);
@@ -93,7 +98,8 @@ public final class DiskyReader implements AutoCloseable {
    * @param onDamage what to do where the file is damaged
    * @return a reader before the first record, which the caller closes
    * @throws dev.varve.NotFoundException if there is no such file
-   * @throws CorruptionException if the file is empty, and that is to be an error
+   * @throws CorruptionException if the file is empty or seems to be of another format, and that is
+   *     to be an error
    */
   public static DiskyReader open(Storage storage, Path path, OnDamage onDamage) {
     Objects.requireNonNull(storage, "storage");

@@ -4,6 +4,7 @@ package dev.varve.record.disky;
 import dev.varve.file.StorageFile;
 import dev.varve.memory.Layouts;
 import dev.varve.record.SkippedRegion;
+import dev.varve.record.kind.FileKind;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Optional;
@@ -27,6 +28,7 @@ final class Tail {
    */
   static Optional<SkippedRegion> repair(StorageFile file) {
     long size = file.size();
+    FileKind.DISKY.require(file);
     if (size < ChunkLayout.SIGNATURE_BYTES || isBlank(file, size)) {
       return finishSignature(file, size);
     }

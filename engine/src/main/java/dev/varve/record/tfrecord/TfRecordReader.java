@@ -12,6 +12,7 @@ import dev.varve.file.StorageFile;
 import dev.varve.memory.Crc32c;
 import dev.varve.record.OnDamage;
 import dev.varve.record.SkippedRegion;
+import dev.varve.record.kind.FileKind;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -77,6 +78,7 @@ public final class TfRecordReader implements AutoCloseable {
    * @param path the file
    * @return a reader before the first record, which the caller closes
    * @throws dev.varve.NotFoundException if there is no such file
+   * @throws CorruptionException if the file seems to be of another format, and damage is an error
    */
   public static TfRecordReader open(Path path) {
     return open(path, OnDamage.FAIL);
@@ -89,6 +91,7 @@ public final class TfRecordReader implements AutoCloseable {
    * @param onDamage what to do where the file is damaged
    * @return a reader before the first record, which the caller closes
    * @throws dev.varve.NotFoundException if there is no such file
+   * @throws CorruptionException if the file seems to be of another format, and damage is an error
    */
   public static TfRecordReader open(Path path, OnDamage onDamage) {
     return open(Storage.real(), path, onDamage);
@@ -102,6 +105,7 @@ public final class TfRecordReader implements AutoCloseable {
    * @param onDamage what to do where the file is damaged
    * @return a reader before the first record, which the caller closes
    * @throws dev.varve.NotFoundException if there is no such file
+   * @throws CorruptionException if the file seems to be of another format, and damage is an error
    */
   public static TfRecordReader open(Storage storage, Path path, OnDamage onDamage) {
     Objects.requireNonNull(storage, "storage");
@@ -109,6 +113,9 @@ public final class TfRecordReader implements AutoCloseable {
     Objects.requireNonNull(onDamage, "onDamage");
     StorageFile file = storage.open(path, FileAccess.READ);
     try {
+      if (onDamage == OnDamage.FAIL) {
+        FileKind.TFRECORD.require(file);
+      }
       return new TfRecordReader(file, onDamage);
     } catch (Throwable e) {
       file.close();
