@@ -59,9 +59,8 @@ final class NewRecordFile implements AutoCloseable {
                 () ->
                     new BusyException(
                         "the file " + target + " is open for writing; close its writer first"));
-    this.temporary =
-        this.target.resolveSibling(
-            "." + this.target.getFileName() + "." + ProcessHandle.current().pid());
+    // Whoever holds the lock may delete what a run that was killed left under this name.
+    this.temporary = this.target.resolveSibling("." + this.target.getFileName() + ".new");
     try {
       Files.deleteIfExists(temporary);
       this.writer = open(temporary, format, writing, metadata);

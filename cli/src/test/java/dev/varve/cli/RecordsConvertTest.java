@@ -199,6 +199,20 @@ class RecordsConvertTest {
     }
   }
 
+  /** A run that was killed leaves a file without its name; the next one uses the same. */
+  @Test
+  void whatAKilledRunLeftIsUsedUp() throws IOException {
+    Path source = write(List.of(new byte[] {1}));
+    for (String name : List.of("t.vrec", "t.disky", "t.tfrecord")) {
+      Path into = Files.createDirectory(path("into-" + name));
+      Files.write(into.resolve("." + name + ".new"), new byte[1000]);
+      Files.createFile(into.resolve("." + name + ".new.lock"));
+      Files.createFile(into.resolve(name + ".lock"));
+      CliRun.of("records", "convert", source, into.resolve(name)).ok();
+      assertThat(into.toFile().list()).containsExactly(name);
+    }
+  }
+
   @Test
   void whatIsNoFileOrHasAWriterIsNotReplaced() {
     Path source = write(List.of(new byte[] {1}));
