@@ -94,7 +94,12 @@ final class RecordsVerifyCommand implements Callable<Integer> {
       streams.out().println("damage: " + Skipped.text(region));
     }
     if (report.isWhole()) {
-      streams.out().println("verified: all checksums match");
+      streams
+          .out()
+          .println(
+              format == RecordFormat.VARVE
+                  ? "verified: all checksums match"
+                  : "verified: the checksums of all records match");
     }
   }
 
