@@ -427,7 +427,7 @@ public final class Follower implements AutoCloseable {
     long first = view.number() - view.count();
     long skipped = Math.min(view.count(), wanted - first);
     memory = view.buffer();
-    frame = view.begin();
+    frame = 0;
     for (long i = 0; i < skipped; i++) {
       frame += 4 + Format.up4(Integer.toUnsignedLong(memory.get(LE_INT_UNALIGNED, frame)));
     }

@@ -36,11 +36,12 @@ final class LiveFile implements AutoCloseable {
   private final MemorySegment memory;
   private final int slotBytes;
 
-  /** Where in the memory the frames of the run begin. */
+  private long run;
+
+  /** Where in the memory the frames of the run begin, and where the next one will. */
   private long data;
 
-  private long run;
-  private long used;
+  private long next;
 
   private LiveFile(Storage storage, Path path, Mapping mapping, int slotBytes) {
     this.storage = storage;
@@ -50,6 +51,7 @@ final class LiveFile implements AutoCloseable {
     this.slotBytes = slotBytes;
     this.run = 1;
     this.data = LiveLayout.slotAt(run, slotBytes) + LiveLayout.SLOT;
+    this.next = data;
   }
 
   static Path path(Path recordFile) {
@@ -59,7 +61,7 @@ final class LiveFile implements AutoCloseable {
   /**
    * Creates the file, in place of one that may be there; the writer's lock is held.
    *
-   * @param frames how many bytes of frames a run can have
+   * @param frames how many bytes of frames a run can have, as they are in a slot
    * @param end where in the record file the first run will be
    * @param first the number in the file of its first record
    */
@@ -75,7 +77,8 @@ final class LiveFile implements AutoCloseable {
                             + recordFile
                             + ": this operating system does not tell one boot from another; use"
                             + " Acknowledge.ON_FLUSH"));
-    int slotBytes = (int) Layouts.alignUp(LiveLayout.SLOT + (long) frames, LiveLayout.PAGE);
+    int slotBytes =
+        (int) Layouts.alignUp(LiveLayout.SLOT + (long) frames + LiveLayout.WORD, LiveLayout.PAGE);
     Path path = path(recordFile);
     Path fresh = WriterLock.sibling(recordFile, SUFFIX + ".new");
     deleteIfThere(storage, fresh);
@@ -85,7 +88,7 @@ final class LiveFile implements AutoCloseable {
         Arena arena = Arena.ofConfined()) {
       MemorySegment head = arena.allocate(LiveLayout.PAGE, LiveLayout.PAGE);
       LiveLayout.write(head, slotBytes, id, epoch, boot, new Crc32c());
-      head.set(LE_LONG, LiveLayout.P, LiveLayout.word(1, 0));
+      head.set(LE_LONG, LiveLayout.P, 1);
       head.set(LE_LONG, LiveLayout.S, end);
       head.set(LE_LONG, LiveLayout.STATE, LiveLayout.OPEN);
       file.write(0, head);
@@ -158,49 +161,55 @@ final class LiveFile implements AutoCloseable {
     to.set(LE_LONG, at + LiveLayout.RUN, run);
     to.set(LE_LONG, at + LiveLayout.OFFSET, end);
     to.set(LE_LONG, at + LiveLayout.FIRST, first);
-    to.set(LE_LONG, at + LiveLayout.FINAL, -1);
   }
 
   /** Returns the bytes of frames in the run. */
   long used() {
-    return used;
+    return next - data;
   }
 
   /**
    * Publishes a record; there is room for it.
    *
-   * @param from private memory that holds its frame
-   * @param offset where the frame begins, a multiple of 4
-   * @param bytes its length, a multiple of 4
+   * @param from private memory that holds it, with what there is up to a multiple of 4
+   * @param offset where it begins, a multiple of 4
+   * @param length its length
    */
-  void append(MemorySegment from, long offset, int bytes) {
-    long at = data + used;
-    long end = at + bytes;
+  void append(MemorySegment from, long offset, int length) {
+    long at = next;
+    long end = at + LiveLayout.frame(length);
+    long word = LiveLayout.word(run, length);
     try {
-      MemorySegment.copy(from, offset, memory, at, bytes);
-      if (!holds(at, from, offset) || (isOnPages(at, end) && !holds(at, end, from, offset))) {
+      MemorySegment.copy(from, offset, memory, at + LiveLayout.WORD, Format.up4(length));
+      if (!takes(end, ~word) || (isOnPages(at, end) && !holds(at, end, ~word, from, offset))) {
         Faults.surface();
         throw broken("does not hold what was stored", null);
       }
     } catch (InternalError e) {
       throw broken("cannot be stored to", e);
     }
-    used = end - data;
-    LiveLayout.LONG.setRelease(memory, (long) LiveLayout.P, LiveLayout.word(run, used));
+    next = end;
+    LiveLayout.LONG.setRelease(memory, at, word);
   }
 
   private static boolean isOnPages(long at, long end) {
-    return ((at ^ (end - 1)) & -LiveLayout.PAGE) != 0;
+    return ((at ^ end) & -LiveLayout.PAGE) != 0;
   }
 
-  /** Reads back one word of each page of a frame behind the first page. */
-  private boolean holds(long at, long end, MemorySegment from, long offset) {
+  /** Tells whether the pages before that of the end hold what is meant, by a word of each. */
+  private boolean holds(long at, long end, long word, MemorySegment from, long offset) {
     for (long q = (at + LiveLayout.PAGE) & -LiveLayout.PAGE; q < end; q += LiveLayout.PAGE) {
-      if (!holds(q, from, offset + q - at)) {
+      if (!holds(q, from, offset + q - at - LiveLayout.WORD)) {
         return false;
       }
     }
-    return true;
+    return takes(at, word);
+  }
+
+  /** Stores a word that publishes nothing, and reads it back. */
+  private boolean takes(long at, long word) {
+    LiveLayout.LONG.setOpaque(memory, at, word);
+    return (long) LiveLayout.LONG.getOpaque(memory, at) == word;
   }
 
   private boolean holds(long at, MemorySegment from, long offset) {
@@ -219,14 +228,13 @@ final class LiveFile implements AutoCloseable {
     }
     try {
       set(LiveLayout.S, end);
-      set(LiveLayout.slotAt(run, slotBytes) + LiveLayout.FINAL, used);
       run++;
-      used = 0;
-      set(LiveLayout.P, LiveLayout.word(run, 0));
+      set(LiveLayout.P, run);
       VarHandle.fullFence();
       long slot = LiveLayout.slotAt(run, slotBytes);
       writeSlotHead(memory, slot, run, end, first);
       data = slot + LiveLayout.SLOT;
+      next = data;
       Faults.surface();
     } catch (InternalError e) {
       throw broken("cannot be stored to", e);

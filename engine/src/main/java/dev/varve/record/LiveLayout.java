@@ -19,24 +19,28 @@ import org.jspecify.annotations.Nullable;
  *          8  4  version            40  4  epoch
  *         12  4  slot bytes         44 80  boot identity, UTF-8, zero-padded
  *         16 16  zero              124  4  checksum of 0 to 123
- *        256  8  P: run &lt;&lt; 24 | bytes of frames published
+ *        256  8  P: the run that is published
  *        384  8  S: end of what is written to the record file
  *        512  8  durable end
  *        640  8  state
  * slot:    0  8  run                 64  frames of the run
  *          8  8  S when it began
  *         16  8  number of its first record
- *         24  8  bytes of frames when it ended; -1 before
+ * frame:   0  8  its word: run &lt;&lt; 24 | length of the record
+ *          8     the record, up to a multiple of 8
  * </pre>
  *
- * <p>Run r is in slot r mod 2. P, S, durable end, state and the final length are written with
- * release and read with acquire; the rest of a slot is read by copying, and P is read again behind
- * the copy.
+ * <p>Run r is in slot r mod 2. A frame is published by its word: {@link LiveFile#append} writes it
+ * with release, behind all else, and {@link LiveView#read} reads it with acquire. Where the next
+ * frame will begin stands the complement of a word of the run, so that nothing that a user or an
+ * earlier run has left there is taken for a frame. P, S, durable end and state are written with
+ * release and read with acquire, too; the rest of a slot is read by copying, and P is read again
+ * behind the copy.
  */
 final class LiveLayout {
   static final int PAGE = 4096;
   static final int HEADER = 128;
-  static final int VERSION = 1;
+  static final int VERSION = 2;
   static final long MAGIC = 0x4556494c56524156L;
 
   static final int P = 256;
@@ -50,15 +54,18 @@ final class LiveLayout {
   static final int RUN = 0;
   static final int OFFSET = 8;
   static final int FIRST = 16;
-  static final int FINAL = 24;
-
   static final int MAX_SLOT = 4 << 20;
 
-  /** P has so many bits for the bytes that are used. */
-  static final int USED_BITS = 24;
+  /** Length of the word of a frame, and what frames are aligned to. */
+  static final int WORD = 8;
 
-  static final long USED_MASK = (1L << USED_BITS) - 1;
-  static final long MAX_RUN = (1L << (64 - USED_BITS)) - 1;
+  /** A word has so many bits for the length of the record. */
+  static final int LENGTH_BITS = 24;
+
+  static final long LENGTH_MASK = (1L << LENGTH_BITS) - 1;
+
+  /** The complement of a word of any run up to this one is a word of none. */
+  static final long MAX_RUN = (1L << (63 - LENGTH_BITS)) - 1;
 
   /** The writer writes. */
   static final long OPEN = 1;
@@ -92,16 +99,22 @@ final class LiveLayout {
     return PAGE + 2L * slotBytes;
   }
 
-  static long run(long p) {
-    return p >>> USED_BITS;
+  static long word(long run, long length) {
+    return (run << LENGTH_BITS) | length;
   }
 
-  static long used(long p) {
-    return p & USED_MASK;
+  /** Returns the run of a word; above {@link #MAX_RUN} for a complement. */
+  static long run(long word) {
+    return word >>> LENGTH_BITS;
   }
 
-  static long word(long run, long used) {
-    return (run << USED_BITS) | used;
+  static long length(long word) {
+    return word & LENGTH_MASK;
+  }
+
+  /** Returns how many bytes the frame of a record takes. */
+  static long frame(long length) {
+    return WORD + Layouts.alignUp(length, WORD);
   }
 
   /** Writes the header to zeroed memory. */
@@ -126,15 +139,21 @@ final class LiveLayout {
     return text;
   }
 
-  /** Tells whether a header in private memory is whole, and possible for a file of a length. */
-  static boolean isWhole(MemorySegment page, long fileBytes, Crc32c crc) {
-    if (page.get(LE_LONG, 0) != MAGIC
-        || page.get(LE_INT, 8) != VERSION
-        || page.get(LE_INT, CHECKSUM) != Format.checksum(crc, page, 0, CHECKSUM)) {
-      return false;
-    }
+  /** Tells whether a header in private memory is whole, whatever its version. */
+  static boolean isWhole(MemorySegment page, Crc32c crc) {
+    return page.get(LE_LONG, 0) == MAGIC
+        && page.get(LE_INT, CHECKSUM) == Format.checksum(crc, page, 0, CHECKSUM);
+  }
+
+  static int version(MemorySegment page) {
+    return page.get(LE_INT, 8);
+  }
+
+  /** Tells whether a whole header is of this version, and possible for a file of a length. */
+  static boolean isPossible(MemorySegment page, long fileBytes) {
     int slotBytes = slotBytes(page);
-    return slotBytes > SLOT
+    return version(page) == VERSION
+        && slotBytes > SLOT
         && slotBytes <= MAX_SLOT
         && slotBytes % PAGE == 0
         && fileBytes == fileBytes(slotBytes);

@@ -38,6 +38,9 @@ final class LiveView implements AutoCloseable {
   /** How often to look for something new, with nothing else in between. */
   static final int SPINS = 16;
 
+  /** After so many bytes of records in the buffer, those that were copied are delivered first. */
+  private static final int BATCH = 32 << 10;
+
   private final Path path;
   private final String key;
   private final Mapping mapping;
@@ -45,6 +48,8 @@ final class LiveView implements AutoCloseable {
   private final int slotBytes;
   private final long epoch;
   private final Arena arena = Arena.ofShared();
+
+  /** The frames that were copied last, as they are in a block. */
   private final MemorySegment buffer;
 
   /** The run that is read, and where in the file and in the numbers it began. */
@@ -53,13 +58,16 @@ final class LiveView implements AutoCloseable {
   private long offset;
   private long first;
 
-  /** How many bytes of its frames were copied, from where on the last time, and the numbers. */
+  /** Where in the memory its next frame is, and the number of the record in that. */
+  private long next;
+
+  private long number;
+
+  /** What {@link #copy} has come to: the next frame then, how many there were, if all is right. */
   private long end;
 
-  private long newEnd;
-  private long begin;
-  private long number;
   private long count;
+  private boolean whole;
 
   /** The head that {@link #peek} has found. */
   private long nextRun;
@@ -77,7 +85,7 @@ final class LiveView implements AutoCloseable {
     this.epoch = LiveLayout.epoch(head);
     this.mapping = file.map(0, LiveLayout.fileBytes(slotBytes), MapAccess.READ_ONLY);
     this.memory = mapping.segment();
-    this.buffer = arena.allocate(slotBytes, Format.UNIT);
+    this.buffer = arena.allocate(BATCH + Format.LARGE + 8, Format.UNIT);
   }
 
   /** Opens a file if it is whole, of the record file with an id, and of this boot; else null. */
@@ -85,7 +93,8 @@ final class LiveView implements AutoCloseable {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment head = arena.allocate(LiveLayout.HEADER, Format.UNIT);
       return file.read(0, head) == head.byteSize()
-              && LiveLayout.isWhole(head, file.size(), new Crc32c())
+              && LiveLayout.isWhole(head, new Crc32c())
+              && LiveLayout.isPossible(head, file.size())
               && LiveLayout.id(head) == id
               && LiveLayout.isOfBoot(head, storage.bootId().orElse(null))
           ? new LiveView(file, head)
@@ -135,14 +144,9 @@ final class LiveView implements AutoCloseable {
     return first;
   }
 
-  /** Returns the private memory with the frames. */
+  /** Returns private memory that begins with the frames that were copied last, as in a block. */
   MemorySegment buffer() {
     return buffer;
-  }
-
-  /** Returns where in the buffer the frames begin that were copied last. */
-  long begin() {
-    return begin;
   }
 
   /** Returns how many these are. */
@@ -164,13 +168,13 @@ final class LiveView implements AutoCloseable {
   boolean peek() {
     try {
       while (true) {
-        long p = (long) LiveLayout.LONG.getAcquire(memory, (long) LiveLayout.P);
-        if (LiveLayout.used(p) == 0) {
+        long p = published();
+        long slot = LiveLayout.slotAt(p, slotBytes);
+        if (LiveLayout.run(wordAt(slot + LiveLayout.SLOT)) != p) {
           Faults.surface();
           return false;
         }
-        nextRun = LiveLayout.run(p);
-        long slot = LiveLayout.slotAt(nextRun, slotBytes);
+        nextRun = p;
         long said = memory.get(LE_LONG, slot + LiveLayout.RUN);
         nextOffset = memory.get(LE_LONG, slot + LiveLayout.OFFSET);
         nextFirst = memory.get(LE_LONG, slot + LiveLayout.FIRST);
@@ -193,8 +197,7 @@ final class LiveView implements AutoCloseable {
     offset = nextOffset;
     first = nextFirst;
     number = first;
-    begin = 0;
-    end = 0;
+    next = LiveLayout.slotAt(run, slotBytes) + LiveLayout.SLOT;
     count = 0;
   }
 
@@ -207,12 +210,11 @@ final class LiveView implements AutoCloseable {
   Step read(int spins) {
     try {
       state = (long) LiveLayout.LONG.getAcquire(memory, (long) LiveLayout.STATE);
-      long p = published();
-      for (int i = 0; i < spins && p == LiveLayout.word(run, end); i++) {
+      for (int i = 0; i < spins && LiveLayout.run(wordAt(next)) != run; i++) {
         Thread.onSpinWait();
-        p = published();
       }
-      copy(p);
+      long p = published();
+      copy();
       return judge(p);
     } catch (InternalError e) {
       throw broken(e);
@@ -221,36 +223,54 @@ final class LiveView implements AutoCloseable {
 
   /** Returns P. */
   long published() {
-    return (long) LiveLayout.LONG.getAcquire(memory, (long) LiveLayout.P);
+    return wordAt(LiveLayout.P);
   }
 
-  /** Copies what was new when P was read; that can be worthless, as {@link #judge} finds out. */
-  void copy(long p) {
-    long slot = LiveLayout.slotAt(run, slotBytes);
-    newEnd =
-        LiveLayout.run(p) == run
-            ? LiveLayout.used(p)
-            : (long) LiveLayout.LONG.getAcquire(memory, slot + LiveLayout.FINAL);
-    if (newEnd > end && newEnd <= slotBytes - LiveLayout.SLOT) {
-      MemorySegment.copy(memory, slot + LiveLayout.SLOT + end, buffer, end, newEnd - end);
+  private long wordAt(long at) {
+    return (long) LiveLayout.LONG.getAcquire(memory, at);
+  }
+
+  /** Copies the frames that are published; they can be worthless, as {@link #judge} finds out. */
+  void copy() {
+    long limit = LiveLayout.slotAt(run, slotBytes) + slotBytes - LiveLayout.WORD;
+    long to = 0;
+    end = next;
+    count = 0;
+    whole = true;
+    while (to < BATCH) {
+      long word = wordAt(end);
+      if (LiveLayout.run(word) != run) {
+        whole = LiveLayout.run(~word) == run;
+        break;
+      }
+      long length = LiveLayout.length(word);
+      long behind = end + LiveLayout.frame(length);
+      if (length > Format.LARGE || behind > limit) {
+        whole = false;
+        break;
+      }
+      buffer.set(LE_INT, to, (int) length);
+      MemorySegment.copy(memory, end + LiveLayout.WORD, buffer, to + 4, Format.up4(length));
+      to += 4 + Format.up4(length);
+      end = behind;
+      count++;
     }
     Faults.surface();
   }
 
-  /** Reads P again, and tells what the copy is. */
+  /** Reads P again, and tells what the copy is, where P was read before it, too. */
   Step judge(long p) {
-    if (LiveLayout.run(p) > run + 1 || isOverrun(run)) {
+    if (p > run + 1 || isOverrun(run)) {
       return Step.BEHIND;
     }
-    if (newEnd < end || newEnd > slotBytes - LiveLayout.SLOT || LiveLayout.run(p) < run) {
-      throw damaged(LiveLayout.P, "bytes of run " + run, Long.toHexString(p) + ", " + newEnd);
+    if (!whole || p < run) {
+      throw damaged(end, "a frame of run " + run + " or none, P at least that", "P = " + p);
     }
-    if (newEnd == end) {
-      return LiveLayout.run(p) == run ? Step.NOTHING : Step.ENDED;
+    if (count == 0) {
+      return p == run ? Step.NOTHING : Step.ENDED;
     }
-    begin = end;
-    end = newEnd;
-    countFrames(LiveLayout.slotAt(run, slotBytes));
+    next = end;
+    number += count;
     return Step.FRAMES;
   }
 
@@ -258,21 +278,7 @@ final class LiveView implements AutoCloseable {
   private boolean isOverrun(long of) {
     VarHandle.loadLoadFence();
     long p = (long) LiveLayout.LONG.getOpaque(memory, (long) LiveLayout.P);
-    return LiveLayout.run(p) > of + 1;
-  }
-
-  private void countFrames(long slot) {
-    count = 0;
-    long at = begin;
-    while (at < end) {
-      long length = end - at < 4 ? end : Integer.toUnsignedLong(buffer.get(LE_INT, at));
-      at += 4 + Format.up4(length);
-      count++;
-    }
-    if (at != end) {
-      throw damaged(slot, "frames that fill " + begin + " to " + end, "one beyond");
-    }
-    number += count;
+    return p > of + 1;
   }
 
   /** Tells whether this file was found to be of no use. */

@@ -108,7 +108,9 @@ final class PartWriter implements AutoCloseable {
 
   /** Publishes each record from now on, as a writer of a later epoch; nothing is pending. */
   void publish(Path path, long epoch) {
-    int frames = runBytes + blockSize + Math.min(largeLimit, Format.LARGE) + 8;
+    // A frame in a slot takes at most twice as much as in a block.
+    long last = LiveLayout.frame(Math.min(largeLimit, Format.LARGE));
+    int frames = runBytes + 2 * blockSize + (int) last;
     live =
         LiveFile.create(
             storage, path, header.id, epoch, frames, base + sealed, before + blockFirst);
@@ -147,11 +149,10 @@ final class PartWriter implements AutoCloseable {
       makeRoom();
     }
     long at = run.store(record, offset, (int) length);
-    int bytes = 4 + (int) Format.up4(length);
     if (live != null) {
-      publish(live, at, bytes);
+      publish(live, at + 4, (int) length);
     }
-    run.append(bytes);
+    run.append(4 + (int) Format.up4(length));
   }
 
   /** Does what must be done before the open block takes another record. */
@@ -190,9 +191,9 @@ final class PartWriter implements AutoCloseable {
     buildDueIndex();
   }
 
-  private void publish(LiveFile to, long at, int bytes) {
+  private void publish(LiveFile to, long at, int length) {
     try {
-      to.append(run.memory(), at, bytes);
+      to.append(run.memory(), at, length);
     } catch (StorageException e) {
       withdraw(e);
       try {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.record;
 
-import static dev.varve.memory.Layouts.LE_INT;
 import static dev.varve.memory.Layouts.LE_LONG;
 
 import dev.varve.CorruptionException;
+import dev.varve.FormatVersionException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -35,6 +35,7 @@ final class Salvage {
    * @return the epoch of the writer that goes on, which the part is set to: above all that the
    *     file, a live file or a cursor says, also where power loss has taken what was of these
    * @throws CorruptionException if the file that published the records is damaged
+   * @throws FormatVersionException if another release wrote it, in this boot
    * @throws dev.varve.FullException if the disk is full; nothing is lost
    */
   static long into(PartWriter part, Storage storage, Path recordFile, WriterState state) {
@@ -44,11 +45,9 @@ final class Salvage {
       try (StorageFile file = storage.open(path, FileAccess.READ);
           Arena arena = Arena.ofConfined()) {
         MemorySegment head = arena.allocate(LiveLayout.PAGE, LiveLayout.PAGE);
-        if (file.read(0, head) == head.byteSize()
-            && LiveLayout.isWhole(head, file.size(), new Crc32c())
-            && LiveLayout.id(head) == state.id()) {
+        if (isOf(state.id(), file, head)) {
           epoch = Math.max(epoch, LiveLayout.epoch(head) + 1);
-          if (LiveLayout.isOfBoot(head, storage.bootId().orElse(null))) {
+          if (counts(storage, file, head)) {
             new Salvage(file, head).run(part, state);
           }
         }
@@ -79,35 +78,52 @@ final class Salvage {
     try (StorageFile file = storage.open(path, FileAccess.READ);
         Arena arena = Arena.ofConfined()) {
       MemorySegment head = arena.allocate(LiveLayout.PAGE, LiveLayout.PAGE);
-      return file.read(0, head) == head.byteSize()
-              && LiveLayout.isWhole(head, file.size(), new Crc32c())
-              && LiveLayout.id(head) == id
-              && LiveLayout.isOfBoot(head, storage.bootId().orElse(null))
+      return isOf(id, file, head) && counts(storage, file, head)
           ? head.get(LE_LONG, LiveLayout.S)
           : Long.MAX_VALUE;
     }
   }
 
-  private void run(PartWriter part, WriterState state) {
-    long p = head.get(LE_LONG, LiveLayout.P);
-    long run = LiveLayout.run(p);
-    long used = LiveLayout.used(p);
-    int slotBytes = LiveLayout.slotBytes(head);
-    if (used > slotBytes - LiveLayout.SLOT) {
-      throw damaged(LiveLayout.P, "at most a slot of " + slotBytes + " bytes", used + " bytes");
+  /** Reads page 0; tells whether its header is whole, and of the record file with an id. */
+  private static boolean isOf(long id, StorageFile file, MemorySegment head) {
+    return file.read(0, head) == head.byteSize()
+        && LiveLayout.isWhole(head, new Crc32c())
+        && LiveLayout.id(head) == id;
+  }
+
+  /** Tells whether more than the epoch counts of a file with a whole header. */
+  private static boolean counts(Storage storage, StorageFile file, MemorySegment head) {
+    if (!LiveLayout.isOfBoot(head, storage.bootId().orElse(null))) {
+      return false;
     }
-    long at = LiveLayout.slotAt(run, slotBytes);
+    if (LiveLayout.version(head) != LiveLayout.VERSION) {
+      throw new FormatVersionException(
+          "file of published records "
+              + file.path()
+              + " is of format version "
+              + LiveLayout.version(head)
+              + ", and this release reads version "
+              + LiveLayout.VERSION
+              + "; open the record file once with the release that wrote it, or delete this one to"
+              + " go on without records that were acknowledged and are in it alone");
+    }
+    return LiveLayout.isPossible(head, file.size());
+  }
+
+  private void run(PartWriter part, WriterState state) {
+    long run = head.get(LE_LONG, LiveLayout.P);
+    int slotBytes = LiveLayout.slotBytes(head);
     try (Arena arena = Arena.ofConfined()) {
-      MemorySegment slot = arena.allocate(LiveLayout.SLOT + used, Format.UNIT);
-      if (file.read(at, slot) == slot.byteSize()
+      MemorySegment slot = arena.allocate(slotBytes, Format.UNIT);
+      if (file.read(LiveLayout.slotAt(run, slotBytes), slot) == slotBytes
           && slot.get(LE_LONG, LiveLayout.RUN) == run
-          && used > 0) {
-        take(slot, at, part, state);
+          && LiveLayout.run(slot.get(LE_LONG, LiveLayout.SLOT)) == run) {
+        take(slot, run, part, state);
       }
     }
   }
 
-  private void take(MemorySegment slot, long slotAt, PartWriter part, WriterState state) {
+  private void take(MemorySegment slot, long run, PartWriter part, WriterState state) {
     long behind = state.base() + state.whole() - slot.get(LE_LONG, LiveLayout.OFFSET);
     long written = state.before() + state.records() - slot.get(LE_LONG, LiveLayout.FIRST);
     long epoch = LiveLayout.epoch(head);
@@ -118,32 +134,35 @@ final class Salvage {
       return;
     }
     part.epoch(epoch);
-    long end = slot.byteSize();
+    long limit = slot.byteSize() - LiveLayout.WORD;
     long skipped = written;
-    for (long at = LiveLayout.SLOT; at < end; ) {
-      long length = at + 4 > end ? end : Integer.toUnsignedLong(slot.get(LE_INT, at));
-      long next = at + 4 + Format.up4(length);
-      if (length > Format.LARGE || next > end) {
-        throw damaged(
-            slotAt + at,
-            "frames that fill the published " + (end - LiveLayout.SLOT) + " bytes",
-            "one of " + length);
+    long at = LiveLayout.SLOT;
+    long word = slot.get(LE_LONG, at);
+    while (LiveLayout.run(word) == run) {
+      long length = LiveLayout.length(word);
+      long next = at + LiveLayout.frame(length);
+      if (length > Format.LARGE || next > limit) {
+        throw damaged(run, at, "a frame within the slot", "one of " + length + " bytes");
       }
       if (skipped > 0) {
         skipped--;
       } else {
-        part.append(slot, at + 4, length);
+        part.append(slot, at + LiveLayout.WORD, length);
       }
       at = next;
+      word = slot.get(LE_LONG, at);
+    }
+    if (LiveLayout.run(~word) != run) {
+      throw damaged(run, at, "a frame of run " + run + " or none", Long.toHexString(word));
     }
     part.flush();
   }
 
-  private CorruptionException damaged(long offset, String expected, String actual) {
+  private CorruptionException damaged(long run, long at, String expected, String actual) {
     return new CorruptionException(
         "file of published records",
         file.path().toString(),
-        offset,
+        LiveLayout.slotAt(run, LiveLayout.slotBytes(head)) + at,
         expected,
         actual,
         "delete it to go on without records that were acknowledged and are in it alone");

@@ -290,7 +290,8 @@ class FollowerRaceTest {
   /** The page that a record begins on stays, those behind it are gone. */
   @Test
   void cutWithinARecordUnderCompiledCode() throws IOException {
-    for (int length : new int[] {4096, 5000, 9000}) {
+    // The first one's frames end with pages: of the last one only the word behind it is gone.
+    for (int length : new int[] {56, 4096, 5000, 9000}) {
       cutUnderCompiledCode(length, true);
     }
   }
@@ -304,16 +305,26 @@ class FollowerRaceTest {
       for (int i = 0; i < 60_000; i++) {
         writer.append(record);
       }
-      long written = writer.count();
+      long written;
       try (RandomAccessFile live =
           new RandomAccessFile(home.resolve(file + ".live").toFile(), "rw")) {
-        long before = word(live, LiveLayout.P);
-        live.setLength(within ? behindPageOfNextFrame(live, before) : 4096);
+        long next = nextFrame(live);
+        while (length == 56 && (next + 64) % LiveLayout.PAGE != 0) {
+          writer.append(record);
+          next += 64;
+        }
+        assertThat(nextFrame(live)).isEqualTo(next);
+        written = writer.count();
+        live.setLength(
+            within ? next / LiveLayout.PAGE * LiveLayout.PAGE + LiveLayout.PAGE : LiveLayout.PAGE);
         assertThatThrownBy(() -> writer.append(record))
             .isInstanceOfAny(StorageException.class, PoisonedException.class);
-        assertThat(word(live, LiveLayout.P))
-            .as("P, with records of %d bytes", length)
-            .isEqualTo(before);
+        if (within) {
+          assertThat(LiveLayout.run(word(live, next)))
+              .as("the frame, with records of %d bytes", length)
+              .isGreaterThan(LiveLayout.MAX_RUN);
+        }
+        assertThat(word(live, LiveLayout.STATE)).isEqualTo(LiveLayout.FAILED);
       }
       writer.close();
       try (RecordReader reader = RecordReader.open(file)) {
@@ -322,11 +333,15 @@ class FollowerRaceTest {
     }
   }
 
-  private static long behindPageOfNextFrame(RandomAccessFile live, long p) throws IOException {
+  /** Where the run ends. */
+  private static long nextFrame(RandomAccessFile live) throws IOException {
+    long run = word(live, LiveLayout.P);
     int slotBytes = (int) word(live, 12) & 0x7fffffff;
-    long frame =
-        LiveLayout.slotAt(LiveLayout.run(p), slotBytes) + LiveLayout.SLOT + LiveLayout.used(p);
-    return frame / LiveLayout.PAGE * LiveLayout.PAGE + LiveLayout.PAGE;
+    long at = LiveLayout.slotAt(run, slotBytes) + LiveLayout.SLOT;
+    for (long word = word(live, at); LiveLayout.run(word) == run; word = word(live, at)) {
+      at += LiveLayout.frame(LiveLayout.length(word));
+    }
+    return at;
   }
 
   private static long word(RandomAccessFile file, long at) throws IOException {

@@ -850,7 +850,7 @@ class FollowerTest {
           assertThat(view.peek()).isTrue();
           view.enter();
           long p = view.published();
-          view.copy(p);
+          view.copy();
           for (int run = 0; run < runs; run++) {
             writer.flush();
             writer.append(RecordSamples.random(2, 100));

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static dev.varve.memory.Layouts.LE_INT;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.CorruptionException;
+import dev.varve.FormatVersionException;
+import dev.varve.file.FileAccess;
+import dev.varve.file.SimulatedStorage;
+import dev.varve.file.StorageFile;
+import dev.varve.memory.Crc32c;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The words by which frames are published: what stands behind the last one, and what is left. */
+class LiveFrameTest {
+  private static final Path LIVE = RecordSamples.DIR.resolve("f.vrec.live");
+
+  private final SimulatedStorage storage = RecordSamples.storage();
+
+  private static RecordWriter append(SimulatedStorage storage) {
+    return LiveCrashTest.writer(storage).append();
+  }
+
+  private static Follower follower(SimulatedStorage storage) {
+    return Follower.builder(RecordSamples.FILE).storage(storage).open();
+  }
+
+  private static List<String> poll(Follower follower) {
+    List<String> records = new ArrayList<>();
+    while (follower.poll()) {
+      records.add(RecordSamples.show(follower.toArray()));
+    }
+    return records;
+  }
+
+  /** What the next writer has, once this process was killed. */
+  private static List<String> salvaged(SimulatedStorage state) {
+    append(state).close();
+    return RecordDamageTest.strictly(state);
+  }
+
+  private static ByteBuffer words(byte[] bytes) {
+    return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** A record of a run that is made of words of a later one in the same slot is never a frame. */
+  @Test
+  void recordThatLooksLikeFrames() {
+    for (int length = 0; length < 40; length++) {
+      for (int later : new int[] {2, 4}) {
+        SimulatedStorage machine = RecordSamples.storage();
+        List<String> expected = new ArrayList<>();
+        try (RecordWriter writer = append(machine);
+            Follower follower = follower(machine)) {
+          byte[] forged = new byte[2400];
+          for (int at = 0; at < forged.length; at += 8) {
+            words(forged).putLong(at, LiveLayout.word(1 + later, at % 48));
+          }
+          for (int run = 1; run <= 1 + later; run++) {
+            for (int i = 0; i < 2; i++) {
+              byte[] record = run == 1 ? forged : RecordSamples.random(run, length + 9 * i);
+              writer.append(record);
+              expected.add(RecordSamples.show(record));
+              assertThat(salvaged(machine.killed())).isEqualTo(expected);
+              assertThat(poll(follower)).containsExactly(RecordSamples.show(record));
+            }
+            writer.flush();
+            assertThat(salvaged(machine.killed())).isEqualTo(expected);
+            assertThat(poll(follower)).isEmpty();
+          }
+        }
+      }
+    }
+  }
+
+  /** Frames take more room in a slot than in a block: as many as there can be, followed. */
+  @Test
+  void smallestRecords() {
+    Random random = new Random(5);
+    try (RecordWriter writer = append(storage);
+        Follower follower = follower(storage)) {
+      for (int i = 0; i < 40_000; i++) {
+        int length = i % 3000 == 2999 ? 3000 : i % 16_000 < 8000 ? 0 : random.nextInt(10);
+        writer.append(RecordSamples.text(i, length));
+        if (i % 1000 < 2 || random.nextInt(5) == 0) {
+          while (follower.nextNumber() <= i) {
+            assertThat(follower.poll()).isTrue();
+            int byWhat = (int) follower.number();
+            assertThat(follower.toArray())
+                .isEqualTo(RecordSamples.text(byWhat, (int) follower.length()));
+          }
+          assertThat(follower.poll()).isFalse();
+        }
+      }
+    }
+  }
+
+  /** A run has ended only if nothing of it came since the look at P. */
+  @Test
+  void runChangesBetweenTheLooks() {
+    for (int more = 0; more < 3; more++) {
+      try (RecordWriter writer = LiveCrashTest.writer(storage).fileId(9).replace()) {
+        writer.append(RecordSamples.random(1, 100));
+        try (StorageFile file = storage.open(LIVE, FileAccess.READ);
+            LiveView view = LiveView.open(storage, file, 9)) {
+          assertThat(view).isNotNull();
+          assertThat(view.peek()).isTrue();
+          view.enter();
+          assertThat(view.read(0)).isEqualTo(LiveView.Step.FRAMES);
+          assertThat(view.read(0)).isEqualTo(LiveView.Step.NOTHING);
+          view.copy();
+          for (int i = 0; i < more; i++) {
+            writer.append(RecordSamples.random(i, 50));
+          }
+          writer.flush();
+          // Nothing was copied, and P was at this run before.
+          assertThat(view.judge(1)).isEqualTo(LiveView.Step.NOTHING);
+          if (more > 0) {
+            assertThat(view.read(0)).isEqualTo(LiveView.Step.FRAMES);
+            assertThat(view.count()).isEqualTo(more);
+          }
+          assertThat(view.read(0)).isEqualTo(LiveView.Step.ENDED);
+          assertThat(view.peek()).isFalse();
+          writer.append(RecordSamples.bytes("of the next run"));
+          assertThat(view.peek()).isTrue();
+          assertThat(view.nextFirst()).isEqualTo(view.number());
+        }
+      }
+    }
+  }
+
+  /** Delivered in parts where there is more than a buffer takes. */
+  @Test
+  void moreThanABuffer() {
+    try (RecordWriter writer =
+            RecordSamples.writer(storage).acknowledge(Acknowledge.EACH).create();
+        Follower follower = follower(storage)) {
+      int[] lengths = {20_000, 12_700, 256 << 10, 1, 31_000, 1_700, 256 << 10, 256 << 10, 3};
+      for (int length : lengths) {
+        writer.append(RecordSamples.random(length, length));
+      }
+      for (int length : lengths) {
+        assertThat(follower.poll()).isTrue();
+        assertThat(follower.toArray()).isEqualTo(RecordSamples.random(length, length));
+      }
+      assertThat(follower.poll()).isFalse();
+    }
+  }
+
+  /** A live file with two records in its first run, and what the stores of a third one make. */
+  private final class Third {
+    final byte[] record = RecordSamples.random(3, 20);
+    final byte[] file;
+    final byte[] before;
+    final byte[] after;
+    final int at;
+    final int next;
+    final List<String> two = new ArrayList<>();
+    final List<String> three;
+
+    Third() {
+      try (RecordWriter writer = LiveCrashTest.writer(storage).fileId(9).create()) {
+        for (int i = 1; i <= 2; i++) {
+          writer.append(RecordSamples.random(i, 20));
+          two.add(RecordSamples.show(RecordSamples.random(i, 20)));
+        }
+        before = RecordSamples.content(storage, LIVE);
+        writer.append(record);
+        after = RecordSamples.content(storage, LIVE);
+        file = RecordSamples.content(storage, RecordSamples.FILE);
+      }
+      three = new ArrayList<>(two);
+      three.add(RecordSamples.show(record));
+      int slotBytes = (before.length - LiveLayout.PAGE) / 2;
+      at = (int) (LiveLayout.slotAt(1, slotBytes) + LiveLayout.SLOT + 2 * LiveLayout.frame(20));
+      next = at + (int) LiveLayout.frame(20);
+    }
+
+    SimulatedStorage machine(byte[] live) {
+      SimulatedStorage state = RecordSamples.machine(file);
+      RecordSamples.put(state, LIVE, live);
+      return state;
+    }
+
+    void check(byte[] live, List<String> expected) {
+      try (Follower follower = follower(machine(live))) {
+        assertThat(poll(follower)).isEqualTo(expected);
+      }
+      assertThat(salvaged(machine(live))).isEqualTo(expected);
+    }
+  }
+
+  /** The process is killed between any two stores of an append. */
+  @Test
+  void killedBetweenTheStoresOfAnAppend() {
+    Third third = new Third();
+    long word = LiveLayout.word(1, 20);
+    byte[] live = third.before.clone();
+    // Whatever a run before has left behind the frames, also what looks like one of this run.
+    for (int q = third.at + 8; q < third.next + 100; q += 8) {
+      words(live).putLong(q, word);
+    }
+    third.check(live, third.two);
+    for (int i = 0; i < 20; i++) {
+      live[third.at + 8 + i] = third.record[i];
+      third.check(live, third.two);
+    }
+    words(live).putLong(third.next, ~word);
+    third.check(live, third.two);
+    // Only where the frame goes over the end of a page.
+    words(live).putLong(third.at, ~word);
+    third.check(live, third.two);
+    words(live).putLong(third.at, word);
+    third.check(live, third.three);
+    // That is what the writer has left, up to what counts for nothing.
+    for (int q = third.next + 8; q < third.next + 100; q += 8) {
+      words(live).putLong(q, 0);
+    }
+    words(live).putInt(third.next - 4, 0);
+    assertThat(live).isEqualTo(third.after);
+  }
+
+  /** The process is killed between any two stores of the end of a run. */
+  @Test
+  void killedBetweenTheStoresOfAnEndOfARun() {
+    Third third = new Third();
+    int slot = LiveLayout.PAGE;
+    byte[] live = third.after.clone();
+    // What a first word can be that is not of the run: of one before.
+    words(live).putLong(slot + LiveLayout.SLOT, LiveLayout.word(0, 20));
+    third.check(live, third.three);
+    int[] places = {LiveLayout.P, slot, slot + LiveLayout.OFFSET, slot + LiveLayout.FIRST};
+    long[] values = {2, 2, third.file.length, 0};
+    for (int i = 0; i < places.length; i++) {
+      words(live).putLong(places[i], values[i]);
+      // The records of run 1 are said to be in the file: nothing is left to take over.
+      third.check(live, List.of());
+    }
+  }
+
+  /** A word that is neither of the run nor the complement of one is told. */
+  @Test
+  void everyBitOfTheWordsBehindTheFirst() {
+    Third third = new Third();
+    for (int place : new int[] {third.at, third.next}) {
+      for (int bit = LiveLayout.LENGTH_BITS; bit < 64; bit++) {
+        byte[] live = third.after.clone();
+        words(live).putLong(place, words(live).getLong(place) ^ (1L << bit));
+        assertThatThrownBy(() -> salvaged(third.machine(live)))
+            .isInstanceOf(CorruptionException.class)
+            .hasMessageContaining("f.vrec.live");
+        try (Follower follower = follower(third.machine(live))) {
+          assertThatThrownBy(() -> poll(follower))
+              .isInstanceOf(CorruptionException.class)
+              .hasMessageContaining("f.vrec.live");
+        }
+      }
+    }
+  }
+
+  /** A length that leads out of the slot is told. */
+  @ParameterizedTest
+  @ValueSource(ints = {Format.LARGE + 1, 0xffffff, 20_000, -1})
+  void lengthBeyondTheSlot(int length) {
+    Third third = new Third();
+    int slotBytes = (third.after.length - LiveLayout.PAGE) / 2;
+    int end = LiveLayout.PAGE + 2 * slotBytes;
+    // The last: without room for the word behind it.
+    int bytes = length < 0 ? end - third.at - LiveLayout.WORD : length;
+    byte[] live = third.after.clone();
+    words(live).putLong(third.at, LiveLayout.word(1, bytes));
+    assertThatThrownBy(() -> salvaged(third.machine(live))).isInstanceOf(CorruptionException.class);
+    try (Follower follower = follower(third.machine(live))) {
+      assertThatThrownBy(() -> poll(follower)).isInstanceOf(CorruptionException.class);
+    }
+  }
+
+  /** What another release has published is left to it; in another boot it counts for nothing. */
+  @Test
+  void anotherVersion() {
+    Third third = new Third();
+    byte[] live = third.after.clone();
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment head = arena.allocate(LiveLayout.PAGE, 64);
+      head.copyFrom(MemorySegment.ofArray(live).asSlice(0, LiveLayout.PAGE));
+      head.set(LE_INT, 8, 1);
+      head.set(LE_INT, 124, Format.checksum(new Crc32c(), head, 0, 124));
+      MemorySegment.ofArray(live).copyFrom(head);
+    }
+    SimulatedStorage state = third.machine(live);
+    for (Acknowledge acknowledge : Acknowledge.values()) {
+      assertThatThrownBy(() -> LiveCrashTest.writer(state).acknowledge(acknowledge).append())
+          .isInstanceOf(FormatVersionException.class)
+          .hasMessageContaining("version 1");
+    }
+    assertThatThrownBy(() -> RecordFiles.repair(RecordSamples.FILE, state))
+        .isInstanceOf(FormatVersionException.class);
+    assertThat(RecordSamples.content(state, LIVE)).isEqualTo(live);
+    assertThat(RecordSamples.content(state, RecordSamples.FILE)).isEqualTo(third.file);
+    try (Follower follower = follower(state)) {
+      assertThat(follower.poll()).isFalse();
+      assertThat(follower.state()).isEqualTo(FollowerState.POLLED);
+    }
+    state.bootId(Optional.of("another"));
+    try (RecordWriter writer = append(state)) {
+      assertThat(writer.count()).isZero();
+      writer.append(RecordSamples.bytes("x"));
+      try (Follower follower = follower(state)) {
+        assertThat(follower.poll()).isTrue();
+        assertThat(follower.epoch()).isEqualTo(2);
+      }
+    }
+  }
+}
