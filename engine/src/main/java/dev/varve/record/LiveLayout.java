@@ -114,7 +114,7 @@ final class LiveLayout {
 
   /** Returns how many bytes the frame of a record takes. */
   static long frame(long length) {
-    return WORD + Layouts.alignUp(length, WORD);
+    return WORD + ((length + WORD - 1) & -WORD);
   }
 
   /** Writes the header to zeroed memory. */
