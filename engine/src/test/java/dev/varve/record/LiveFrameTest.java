@@ -108,6 +108,26 @@ class LiveFrameTest {
     }
   }
 
+  /** As much as a slot ever takes: nearly a run, a block of empty records, and a long one. */
+  @Test
+  void fullestRun() {
+    int[] first = {1000, 1000, 1000, 1000, 1780};
+    try (RecordWriter writer = append(storage);
+        Follower follower = follower(storage)) {
+      for (int i = 0; i < first.length + 1024 + 1; i++) {
+        int length = i < first.length ? first[i] : i < first.length + 1024 ? 0 : 3000;
+        writer.append(RecordSamples.text(i, length));
+      }
+      byte[] live = RecordSamples.content(storage, LIVE);
+      assertThat(words(live).getLong(LiveLayout.P)).as("the run").isEqualTo(1);
+      for (int i = 0; i < writer.count(); i++) {
+        assertThat(follower.poll()).isTrue();
+        assertThat(follower.toArray()).isEqualTo(RecordSamples.text(i, (int) follower.length()));
+      }
+      assertThat(salvaged(storage.killed())).hasSize((int) writer.count());
+    }
+  }
+
   /** A run has ended only if nothing of it came since the look at P. */
   @Test
   void runChangesBetweenTheLooks() {
