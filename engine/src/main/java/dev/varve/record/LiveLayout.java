@@ -112,6 +112,16 @@ final class LiveLayout {
     return word & LENGTH_MASK;
   }
 
+  /** Tells whether P can be of a run. */
+  static boolean isRun(long p) {
+    return p >= 1 && p <= MAX_RUN;
+  }
+
+  /** Tells whether a word can stand where a run that has published nothing begins. */
+  static boolean isOfBefore(long word, long run) {
+    return run(word) < run || run(~word) <= run;
+  }
+
   /** Returns how many bytes the frame of a record takes. */
   static long frame(long length) {
     return WORD + ((length + WORD - 1) & -WORD);

@@ -169,10 +169,24 @@ final class LiveView implements AutoCloseable {
     try {
       while (true) {
         long p = published();
-        long slot = LiveLayout.slotAt(p, slotBytes);
-        if (LiveLayout.run(wordAt(slot + LiveLayout.SLOT)) != p) {
+        if (!LiveLayout.isRun(p)) {
           Faults.surface();
-          return false;
+          throw damaged(LiveLayout.P, "a run from 1 to " + LiveLayout.MAX_RUN, "" + p);
+        }
+        long slot = LiveLayout.slotAt(p, slotBytes);
+        long word = wordAt(slot + LiveLayout.SLOT);
+        if (LiveLayout.run(word) != p) {
+          Faults.surface();
+          if (LiveLayout.isOfBefore(word, p)) {
+            return false;
+          }
+          if (!isOverrun(p)) {
+            throw damaged(
+                slot + LiveLayout.SLOT,
+                "a word of run " + p + " or of one before",
+                Long.toHexString(word));
+          }
+          continue;
         }
         nextRun = p;
         long said = memory.get(LE_LONG, slot + LiveLayout.RUN);

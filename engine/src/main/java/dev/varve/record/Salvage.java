@@ -112,18 +112,51 @@ final class Salvage {
 
   private void run(PartWriter part, WriterState state) {
     long run = head.get(LE_LONG, LiveLayout.P);
+    if (!LiveLayout.isRun(run)) {
+      throw damaged(LiveLayout.P, "a run from 1 to " + LiveLayout.MAX_RUN, "" + run);
+    }
     int slotBytes = LiveLayout.slotBytes(head);
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment slot = arena.allocate(slotBytes, Format.UNIT);
-      if (file.read(LiveLayout.slotAt(run, slotBytes), slot) == slotBytes
-          && slot.get(LE_LONG, LiveLayout.RUN) == run
-          && LiveLayout.run(slot.get(LE_LONG, LiveLayout.SLOT)) == run) {
-        take(slot, run, part, state);
+      if (file.read(LiveLayout.slotAt(run, slotBytes), slot) != slotBytes) {
+        return;
+      }
+      long end = end(slot, run);
+      if (end > LiveLayout.SLOT && slot.get(LE_LONG, LiveLayout.RUN) == run) {
+        take(slot, end, part, state);
       }
     }
   }
 
-  private void take(MemorySegment slot, long run, PartWriter part, WriterState state) {
+  /** Returns where the frames of a run end, all of which are looked at before any is taken. */
+  private long end(MemorySegment slot, long run) {
+    long limit = slot.byteSize() - LiveLayout.WORD;
+    long at = LiveLayout.SLOT;
+    long word = slot.get(LE_LONG, at);
+    while (LiveLayout.run(word) == run) {
+      long length = LiveLayout.length(word);
+      long next = at + LiveLayout.frame(length);
+      if (length > Format.LARGE || next > limit) {
+        throw damaged(
+            LiveLayout.slotAt(run, LiveLayout.slotBytes(head)) + at,
+            "a frame within the slot",
+            "one of " + length + " bytes");
+      }
+      at = next;
+      word = slot.get(LE_LONG, at);
+    }
+    boolean isEnd =
+        at == LiveLayout.SLOT ? LiveLayout.isOfBefore(word, run) : LiveLayout.run(~word) == run;
+    if (!isEnd) {
+      throw damaged(
+          LiveLayout.slotAt(run, LiveLayout.slotBytes(head)) + at,
+          "a frame of run " + run + " or none",
+          Long.toHexString(word));
+    }
+    return at;
+  }
+
+  private void take(MemorySegment slot, long end, PartWriter part, WriterState state) {
     long behind = state.base() + state.whole() - slot.get(LE_LONG, LiveLayout.OFFSET);
     long written = state.before() + state.records() - slot.get(LE_LONG, LiveLayout.FIRST);
     long epoch = LiveLayout.epoch(head);
@@ -134,35 +167,24 @@ final class Salvage {
       return;
     }
     part.epoch(epoch);
-    long limit = slot.byteSize() - LiveLayout.WORD;
     long skipped = written;
-    long at = LiveLayout.SLOT;
-    long word = slot.get(LE_LONG, at);
-    while (LiveLayout.run(word) == run) {
-      long length = LiveLayout.length(word);
-      long next = at + LiveLayout.frame(length);
-      if (length > Format.LARGE || next > limit) {
-        throw damaged(run, at, "a frame within the slot", "one of " + length + " bytes");
-      }
+    for (long at = LiveLayout.SLOT; at < end; ) {
+      long length = LiveLayout.length(slot.get(LE_LONG, at));
       if (skipped > 0) {
         skipped--;
       } else {
         part.append(slot, at + LiveLayout.WORD, length);
       }
-      at = next;
-      word = slot.get(LE_LONG, at);
-    }
-    if (LiveLayout.run(~word) != run) {
-      throw damaged(run, at, "a frame of run " + run + " or none", Long.toHexString(word));
+      at += LiveLayout.frame(length);
     }
     part.flush();
   }
 
-  private CorruptionException damaged(long run, long at, String expected, String actual) {
+  private CorruptionException damaged(long at, String expected, String actual) {
     return new CorruptionException(
         "file of published records",
         file.path().toString(),
-        LiveLayout.slotAt(run, LiveLayout.slotBytes(head)) + at,
+        at,
         expected,
         actual,
         "delete it to go on without records that were acknowledged and are in it alone");

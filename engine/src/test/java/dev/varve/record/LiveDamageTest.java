@@ -110,8 +110,8 @@ class LiveDamageTest {
         if (interesting ? LONG || (at + bit) % 3 == 0 : bit == 0 && at % (LONG ? 7 : 501) == 0) {
           byte[] damaged = live.clone();
           damaged[at] ^= (byte) (1 << bit);
-          // Whatever the words say, they cannot say more than one record for each four bytes.
-          check(damaged, WRITTEN, WRITTEN + slotBytes / 4, "byte " + at + " bit " + bit);
+          // Whatever the words say, they cannot say more than one record for each eight bytes.
+          check(damaged, WRITTEN, WRITTEN + slotBytes / 8, "byte " + at + " bit " + bit);
           if (at < LiveLayout.HEADER) {
             check(damaged, WRITTEN, WRITTEN, "header, byte " + at);
           }

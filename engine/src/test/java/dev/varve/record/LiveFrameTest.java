@@ -111,20 +111,20 @@ class LiveFrameTest {
   /** As much as a slot ever takes: nearly a run, a block of empty records, and a long one. */
   @Test
   void fullestRun() {
-    int[] first = {1000, 1000, 1000, 1000, 1780};
-    try (RecordWriter writer = append(storage);
-        Follower follower = follower(storage)) {
-      for (int i = 0; i < first.length + 1024 + 1; i++) {
-        int length = i < first.length ? first[i] : i < first.length + 1024 ? 0 : 3000;
-        writer.append(RecordSamples.text(i, length));
+    for (int last = 1780; last <= 2000; last += 20) {
+      int[] first = {2000, 2000, last};
+      try (RecordWriter writer = LiveCrashTest.writer(storage).replace();
+          Follower follower = follower(storage)) {
+        for (int i = 0; i < first.length + 1024 + 1; i++) {
+          int length = i < first.length ? first[i] : i < first.length + 1024 ? 0 : 3000;
+          writer.append(RecordSamples.text(i, length));
+        }
+        assertThat(salvaged(storage.killed())).hasSize((int) writer.count());
+        for (int i = 0; i < writer.count(); i++) {
+          assertThat(follower.poll()).isTrue();
+          assertThat(follower.toArray()).isEqualTo(RecordSamples.text(i, (int) follower.length()));
+        }
       }
-      byte[] live = RecordSamples.content(storage, LIVE);
-      assertThat(words(live).getLong(LiveLayout.P)).as("the run").isEqualTo(1);
-      for (int i = 0; i < writer.count(); i++) {
-        assertThat(follower.poll()).isTrue();
-        assertThat(follower.toArray()).isEqualTo(RecordSamples.text(i, (int) follower.length()));
-      }
-      assertThat(salvaged(storage.killed())).hasSize((int) writer.count());
     }
   }
 
@@ -168,7 +168,8 @@ class LiveFrameTest {
     try (RecordWriter writer =
             RecordSamples.writer(storage).acknowledge(Acknowledge.EACH).create();
         Follower follower = follower(storage)) {
-      int[] lengths = {20_000, 12_700, 256 << 10, 1, 31_000, 1_700, 256 << 10, 256 << 10, 3};
+      // The third begins as late in a buffer as one can.
+      int[] lengths = {20_000, 12_756, 256 << 10, 1, 31_000, 1_700, 256 << 10, 256 << 10, 3};
       for (int length : lengths) {
         writer.append(RecordSamples.random(length, length));
       }
@@ -279,15 +280,49 @@ class LiveFrameTest {
       for (int bit = LiveLayout.LENGTH_BITS; bit < 64; bit++) {
         byte[] live = third.after.clone();
         words(live).putLong(place, words(live).getLong(place) ^ (1L << bit));
-        assertThatThrownBy(() -> salvaged(third.machine(live)))
-            .isInstanceOf(CorruptionException.class)
-            .hasMessageContaining("f.vrec.live");
-        try (Follower follower = follower(third.machine(live))) {
-          assertThatThrownBy(() -> poll(follower))
-              .isInstanceOf(CorruptionException.class)
-              .hasMessageContaining("f.vrec.live");
-        }
+        assertRefused(third, live);
       }
+    }
+  }
+
+  /** So is a first one that can be of no run up to this; others say that nothing is published. */
+  @Test
+  void everyBitOfTheFirstWord() {
+    Third third = new Third();
+    int first = LiveLayout.PAGE + third.after.length / 2 - LiveLayout.PAGE / 2 + LiveLayout.SLOT;
+    for (int bit = LiveLayout.LENGTH_BITS; bit < 64; bit++) {
+      byte[] live = third.after.clone();
+      words(live).putLong(first, words(live).getLong(first) ^ (1L << bit));
+      if (bit == LiveLayout.LENGTH_BITS) {
+        third.check(live, List.of()); // as a word of run 0
+      } else {
+        assertRefused(third, live);
+      }
+    }
+  }
+
+  /** P that is of no run is told, and nothing of zeros is taken for records. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, -1, LiveLayout.MAX_RUN + 1, Long.MIN_VALUE, Long.MAX_VALUE})
+  void publishedRunThatIsNone(long p) {
+    Third third = new Third();
+    byte[] live = third.after.clone();
+    words(live).putLong(LiveLayout.P, p);
+    assertRefused(third, live);
+  }
+
+  private static void assertRefused(Third third, byte[] live) {
+    SimulatedStorage state = third.machine(live);
+    assertThatThrownBy(() -> salvaged(state))
+        .isInstanceOf(CorruptionException.class)
+        .hasMessageContaining("f.vrec.live");
+    assertThat(RecordSamples.content(state, RecordSamples.FILE))
+        .as("nothing was written")
+        .isEqualTo(third.file);
+    try (Follower follower = follower(third.machine(live))) {
+      assertThatThrownBy(() -> poll(follower))
+          .isInstanceOf(CorruptionException.class)
+          .hasMessageContaining("f.vrec.live");
     }
   }
 
@@ -302,9 +337,26 @@ class LiveFrameTest {
     int bytes = length < 0 ? end - third.at - LiveLayout.WORD : length;
     byte[] live = third.after.clone();
     words(live).putLong(third.at, LiveLayout.word(1, bytes));
-    assertThatThrownBy(() -> salvaged(third.machine(live))).isInstanceOf(CorruptionException.class);
-    try (Follower follower = follower(third.machine(live))) {
-      assertThatThrownBy(() -> poll(follower)).isInstanceOf(CorruptionException.class);
+    assertRefused(third, live);
+  }
+
+  /** Also where the slot has room for it. */
+  @Test
+  void lengthOfALargeRecord() {
+    try (RecordWriter writer =
+        RecordSamples.writer(storage).acknowledge(Acknowledge.EACH).create()) {
+      writer.append(new byte[20]);
+      byte[] live = RecordSamples.content(storage, LIVE);
+      int slotBytes = (live.length - LiveLayout.PAGE) / 2;
+      int first = (int) LiveLayout.slotAt(1, slotBytes) + LiveLayout.SLOT;
+      words(live).putLong(first, LiveLayout.word(1, Format.LARGE + 1));
+      SimulatedStorage state =
+          RecordSamples.machine(RecordSamples.content(storage, RecordSamples.FILE));
+      RecordSamples.put(state, LIVE, live);
+      try (Follower follower = follower(state)) {
+        assertThatThrownBy(() -> poll(follower)).isInstanceOf(CorruptionException.class);
+      }
+      assertThatThrownBy(() -> salvaged(state)).isInstanceOf(CorruptionException.class);
     }
   }
 
