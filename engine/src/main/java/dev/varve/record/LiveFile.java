@@ -25,7 +25,8 @@ import org.jspecify.annotations.Nullable;
  * A writer's side of the file through which each record is published, see {@link LiveLayout}. For
  * one thread at a time.
  *
- * <p>Whatever fails on the mapped memory is a {@link StorageException}, and nothing was published.
+ * <p>Whatever fails on the mapped memory is a {@link StorageException}, and nothing was published;
+ * but what is cut away between the look at it and the last store is an {@link InternalError}.
  */
 final class LiveFile implements AutoCloseable {
   private static final String SUFFIX = ".live";

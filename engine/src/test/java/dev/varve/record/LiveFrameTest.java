@@ -349,7 +349,7 @@ class LiveFrameTest {
       byte[] live = RecordSamples.content(storage, LIVE);
       int slotBytes = (live.length - LiveLayout.PAGE) / 2;
       int first = (int) LiveLayout.slotAt(1, slotBytes) + LiveLayout.SLOT;
-      words(live).putLong(first, LiveLayout.word(1, Format.LARGE + 1));
+      words(live).putLong(first, LiveLayout.word(1, Format.LARGE + 100_000));
       SimulatedStorage state =
           RecordSamples.machine(RecordSamples.content(storage, RecordSamples.FILE));
       RecordSamples.put(state, LIVE, live);
