@@ -238,11 +238,29 @@ final class RedoLog {
     }
   }
 
-  /** Deletes the log, of which nothing counts. Nobody else has the store open. */
+  /**
+   * Deletes the log, of which nothing counts. Nobody else has the store open. Where another one was
+   * put at its path meanwhile, its log stays.
+   */
   synchronized void delete() {
     if (isReady()) {
+      boolean isThere = isThere(); // while it is open, no other file has its identity
       shared.redo(SharedState.REDO_SESSION, 0);
-      discard();
+      if (isThere) {
+        discard();
+      }
+    }
+  }
+
+  /** Whether the file at the path is the log of this session. */
+  private boolean isThere() {
+    MemorySegment header = header(shared.firstId(), shared.lastId(), shared.session());
+    MemorySegment found = MemorySegment.ofArray(new long[HEADER_BYTES / 8]);
+    try (StorageFile file = storage.open(path, FileAccess.READ)) {
+      file.read(0, found);
+      return identity(file) == shared.redo(SharedState.REDO_IDENTITY) && found.mismatch(header) < 0;
+    } catch (VarveException e) {
+      return false;
     }
   }
 

@@ -33,6 +33,8 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The redo log: when it is used, what of it is replayed, and what never is. */
 class RedoLogTest {
@@ -326,6 +328,31 @@ class RedoLogTest {
       sync(store, 9);
       sync(store, 10);
       eachLoss(left, keys -> assertThat(keys).containsExactly(9, 10));
+    }
+  }
+
+  /** A store is at the path by now, when the last transaction of the one before ends. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void theLogOfAStoreThatCameLaterIsNotDeleted(boolean isNew) {
+    Store before = StoreLife.open(storage);
+    sync(before, 1);
+    sync(before, 2);
+    before.sync();
+    ReadTransaction late = before.beginRead();
+    before.close();
+    for (Path file : storage.list(StoreLife.DIR)) {
+      if (isNew || !(file.equals(StoreLife.FILE) || file.equals(LOG))) {
+        storage.delete(file);
+      }
+    }
+    try (Store store = StoreLife.open(storage)) {
+      sync(store, 3);
+      sync(store, 4);
+      late.close();
+      sync(store, 5);
+      assertThat(storage.exists(LOG)).isTrue();
+      eachLoss(storage, keys -> assertThat(keys).endsWith(3, 4, 5));
     }
   }
 
