@@ -206,9 +206,12 @@ final class Turn {
    * @return whether it was still this handle's; if not, it was taken for dead
    */
   boolean release() {
-    boolean mine = shared.owner(word, slots.owner(), 0);
-    inside.leave();
-    return mine;
+    try {
+      // Where the page is gone the load throws, while a CAS would end the process.
+      return shared.owner(word) == slots.owner() && shared.owner(word, slots.owner(), 0);
+    } finally {
+      inside.leave();
+    }
   }
 
   /** Returns how many threads of this handle wait for another one of it. */

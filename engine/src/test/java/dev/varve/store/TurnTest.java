@@ -10,7 +10,9 @@ import dev.varve.SnapshotLostException;
 import dev.varve.file.ProcessLock;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
+import dev.varve.memory.Words;
 import dev.varve.store.Machine.Handle;
+import java.lang.foreign.MemorySegment;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -171,6 +173,40 @@ class TurnTest {
     a.writer.take(Duration.ZERO);
     assertThat(b.writer.release()).isFalse();
     assertThat(a.writer.isMine()).isTrue();
+  }
+
+  /** The page is gone that the words are in: a load of them fails, and a CAS kills the process. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whereTheWordIsGoneTheOthersOfTheHandleGoOn(boolean isTaken) {
+    Words words = Words.over(MemorySegment.ofArray(new long[(int) (SharedState.FILE_BYTES / 8)]));
+    List<String> writes = new ArrayList<>();
+    boolean[] isGone = {false};
+    Words cut =
+        (Words)
+            Proxy.newProxyInstance(
+                Words.class.getClassLoader(),
+                new Class<?>[] {Words.class},
+                (proxy, method, arguments) -> {
+                  if (!isGone[0]) {
+                    return method.invoke(words, arguments);
+                  }
+                  if (!method.getName().startsWith("get")) {
+                    writes.add(method.getName());
+                  }
+                  throw new InternalError("planted");
+                });
+    SharedState shared = new SharedState(cut, "store");
+    shared.initialise(Machine.ID, Machine.ID, 1, Machine.ID, Machine.meta(Txn.FIRST));
+    Turn turn = new Handle(storage, Path.of("/data"), shared).claim().writer;
+    if (isTaken) {
+      turn.take(Duration.ZERO);
+    }
+    isGone[0] = true;
+    assertThatThrownBy(isTaken ? turn::release : () -> turn.take(Duration.ZERO))
+        .isInstanceOf(InternalError.class);
+    assertThat(turn.isTaken()).as("in this handle").isFalse();
+    assertThat(writes).isEmpty();
   }
 
   @Test
