@@ -21,38 +21,63 @@ final class ClosedHandles {
   static synchronized void add(Handle handle) {
     HANDLES.add(handle);
     if (!isLooking) {
-      Thread thread = new Thread(ClosedHandles::run, "varve-closed");
-      thread.setDaemon(true);
-      thread.setContextClassLoader(null); // that of who happens to close is not kept
+      // Nothing is kept of who happens to close.
+      Thread thread =
+          Thread.ofPlatform()
+              .daemon()
+              .name("varve-closed")
+              .inheritInheritableThreadLocals(false)
+              .unstarted(ClosedHandles::run);
+      thread.setContextClassLoader(null);
       thread.start();
       isLooking = true;
     }
   }
 
+  /** For tests: whether a handle is looked at. */
+  static synchronized boolean contains(Handle handle) {
+    return HANDLES.contains(handle);
+  }
+
   private static void run() {
-    for (List<Handle> left = left(); !left.isEmpty(); left = left()) {
+    boolean isDone = false;
+    while (!isDone) {
       try {
         Thread.sleep(LOOK_MILLIS);
-      } catch (InterruptedException e) {
-        // Then it looks now.
+        List<Handle> left = left();
+        left.forEach(ClosedHandles::look);
+        isDone = left.isEmpty();
+      } catch (InterruptedException | RuntimeException | Error e) {
+        // Of a full heap, say: nobody else would look.
       }
-      left.forEach(ClosedHandles::look);
     }
   }
 
   /** Returns those in which something is open; where there are none, the thread ends. */
   private static synchronized List<Handle> left() {
     HANDLES.removeIf(handle -> !handle.isInUse());
-    isLooking = !HANDLES.isEmpty();
-    return List.copyOf(HANDLES);
+    List<Handle> left = List.copyOf(HANDLES);
+    isLooking = !left.isEmpty();
+    return left;
   }
 
   private static void look(Handle handle) {
     try {
       handle.rollBackAbandoned();
-    } catch (RuntimeException | Error e) { // of the close; nobody is there to be told
+    } catch (RuntimeException | Error e) { // of the close, or of the log
+      warn(handle, e);
+    }
+  }
+
+  private static void warn(Handle handle, Throwable thrown) {
+    try {
       System.getLogger(ClosedHandles.class.getName())
-          .log(System.Logger.Level.WARNING, () -> handle.name() + " could not be closed well", e);
+          .log(
+              System.Logger.Level.WARNING,
+              () -> handle.name() + " could not be closed well",
+              thrown);
+    } catch (RuntimeException | Error e) {
+      // A log that fails keeps nobody from the other handles.
     }
   }
 }

@@ -15,6 +15,9 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadFactory;
+import java.util.logging.Handler;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,6 +27,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** A transaction that writes, of a thread that ended and left it open, is in nobody's way. */
 class StoreAbandonedTest {
+  private static final Logger LOGGER = Logger.getLogger("dev.varve.store");
   private static final byte[] KEY = {1};
   private static final byte[] OTHER = {2};
   private static final MemorySegment SEGMENT = MemorySegment.ofArray(OTHER);
@@ -38,9 +42,13 @@ class StoreAbandonedTest {
   @BeforeEach
   void open() {
     observer = StoreLife.open(machine);
-    store = Store.open(new SmallStorage(process), StoreLife.FILE, StoreLife.OPTIONS);
-    table = store.table("t");
+    reopen();
     store.write(tx -> table.put(tx, KEY, KEY));
+  }
+
+  private void reopen() {
+    store = StoreLife.open(process);
+    table = store.table("t");
   }
 
   @AfterEach
@@ -114,23 +122,56 @@ class StoreAbandonedTest {
   @ValueSource(booleans = {false, true})
   @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void isUndoneAfterTheClose(boolean virtual) throws Exception {
+    endAfterTheClose((virtual ? Thread.ofVirtual() : Thread.ofPlatform()).factory());
+  }
+
+  /** What a log throws goes up to who logs; here it is the thread that looks at all handles. */
+  @Test
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void isUndoneAfterTheCloseWhereTheLogFails() throws Exception {
+    Handler failing =
+        new Handler() {
+          @Override
+          public void publish(LogRecord record) {
+            throw new IllegalStateException("planted");
+          }
+
+          @Override
+          public void flush() {}
+
+          @Override
+          public void close() {}
+        };
+    LOGGER.addHandler(failing);
+    try {
+      endAfterTheClose(Thread.ofPlatform().factory());
+      reopen();
+      left.clear();
+      endAfterTheClose(Thread.ofPlatform().factory());
+    } finally {
+      LOGGER.removeHandler(failing);
+    }
+  }
+
+  private void endAfterTheClose(ThreadFactory factory) throws Exception {
     CountDownLatch begun = new CountDownLatch(1);
     CountDownLatch end = new CountDownLatch(1);
     Thread thread =
-        (virtual ? Thread.ofVirtual() : Thread.ofPlatform())
-            .start(
-                () -> {
-                  leaveOpen();
-                  begun.countDown();
-                  await(end);
-                });
+        factory.newThread(
+            () -> {
+              leaveOpen();
+              begun.countDown();
+              await(end);
+            });
+    thread.start();
     begun.await();
+    Handle handle = left.getFirst().handle;
     store.close();
     assertThat(observer.processes()).as("as long as its thread lives").contains(processId());
     assertThatThrownBy(observer::beginWrite).isInstanceOf(BusyException.class);
     end.countDown();
     thread.join();
-    while (observer.processes().contains(processId())) {
+    while (observer.processes().contains(processId()) || ClosedHandles.contains(handle)) {
       Thread.onSpinWait();
     }
   }
