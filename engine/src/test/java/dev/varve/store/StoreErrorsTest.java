@@ -3,13 +3,18 @@ package dev.varve.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
+import dev.varve.CorruptionException;
 import dev.varve.file.Durability;
+import dev.varve.file.Mapping;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
+import dev.varve.memory.Words;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.nio.file.Path;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -84,6 +89,26 @@ class StoreErrorsTest {
         };
     assertThatThrownBy(store::beginWrite).isInstanceOf(OutOfMemoryError.class);
     observer.write(tx -> observer.table("t").put(tx, KEY, KEY));
+    store.write(tx -> store.table("t").put(tx, KEY, VALUE));
+  }
+
+  /** If it were, its thread would seem, once it has ended, to have left a transaction open. */
+  @Test
+  void whoFailsToBeginIsNotTheWriter() throws Exception {
+    Handle handle = store.<Handle>read(tx -> tx.handle);
+    Path shared = StoreLife.DIR.resolve("s-shm");
+    Throwable[] thrown = {null};
+    try (Mapping mapping = SharedState.open(new SmallStorage(process), shared)) {
+      Words words = Words.over(mapping.segment());
+      long published = words.getVolatile(SharedState.PUBLISHED);
+      words.setVolatile(SharedState.PUBLISHED, Txn.next(published)); // which has no meta
+      Thread thread = new Thread(() -> thrown[0] = catchThrowable(store::beginWrite));
+      thread.start();
+      thread.join();
+      words.setVolatile(SharedState.PUBLISHED, published);
+    }
+    assertThat(thrown[0]).isInstanceOf(CorruptionException.class);
+    handle.rollBackAbandoned();
     store.write(tx -> store.table("t").put(tx, KEY, VALUE));
   }
 
