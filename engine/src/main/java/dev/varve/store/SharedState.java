@@ -407,7 +407,8 @@ final class SharedState {
    * Stops all work, in every process. The first reason stays, but that a failed sync replaces it.
    */
   void poison(int reason) {
-    if (words.compareAndSet(POISON, 0, reason)) {
+    // Where the page is gone the load throws, while a CAS would end the process.
+    if (poison() == 0 && words.compareAndSet(POISON, 0, reason)) {
       StorePoisonedEvent.emit(store, reason(reason));
     } else if (reason == SYNC_FAILED) {
       words.setVolatile(POISON, reason);

@@ -206,6 +206,8 @@ class TurnTest {
     assertThatThrownBy(isTaken ? turn::release : () -> turn.take(Duration.ZERO))
         .isInstanceOf(InternalError.class);
     assertThat(turn.isTaken()).as("in this handle").isFalse();
+    assertThatThrownBy(() -> shared.poison(SharedState.MAPPING_FAULTED))
+        .isInstanceOf(InternalError.class);
     assertThat(writes).isEmpty();
   }
 
