@@ -169,14 +169,13 @@ final class LiveView implements AutoCloseable {
     try {
       while (true) {
         long p = published();
-        if (!LiveLayout.isRun(p)) {
-          Faults.surface();
-          throw damaged(LiveLayout.P, "a run from 1 to " + LiveLayout.MAX_RUN, "" + p);
-        }
         long slot = LiveLayout.slotAt(p, slotBytes);
         long word = wordAt(slot + LiveLayout.SLOT);
-        if (LiveLayout.run(word) != p) {
-          Faults.surface();
+        if (!LiveLayout.isRun(p) || LiveLayout.run(word) != p) {
+          Faults.surface(); // of a file that was cut
+          if (!LiveLayout.isRun(p)) {
+            throw damaged(LiveLayout.P, "a run from 1 to " + LiveLayout.MAX_RUN, "" + p);
+          }
           if (LiveLayout.isOfBefore(word, p)) {
             return false;
           }
