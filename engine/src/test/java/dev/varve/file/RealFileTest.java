@@ -179,7 +179,7 @@ class RealFileTest {
     Assumptions.assumeTrue(works(List.of("mkfifo", pipe.toString())));
     assertThatThrownBy(() -> storage.open(pipe, FileAccess.READ))
         .isInstanceOf(StorageException.class)
-        .hasMessageContaining("Not a file");
+        .hasMessageContaining("it is a pipe");
   }
 
   @Test
