@@ -23,8 +23,11 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("once")
 @Timeout(3600)
 class StoreTortureTest {
-  private static final int COMMITS = Boolean.getBoolean("varve.long") ? 20_000 : 400;
-  private static final long CHECKS = Boolean.getBoolean("varve.long") ? 1_000_000_000 : 200_000;
+  private static final boolean LONG = Boolean.getBoolean("varve.long");
+  private static final int COMMITS = LONG ? 20_000 : 400;
+
+  /** {@code varve.checks} chooses another number of reads, of one run among several. */
+  private static final long CHECKS = Long.getLong("varve.checks", LONG ? 1_000_000_000 : 200_000);
 
   @TempDir Path dir;
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
