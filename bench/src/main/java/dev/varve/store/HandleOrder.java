@@ -49,7 +49,7 @@ public final class HandleOrder {
     STORAGE = (Storage) proxy(Storage.class, simulated, "tryLock", Optional.of(new Granted()));
     StorageFile unclosed =
         (StorageFile) proxy(StorageFile.class, file, "map", new Unclosed(mapping.segment()));
-    GENERATION = new Generation("store", unclosed, 12, Txn.FIRST, meta());
+    GENERATION = new Generation(StoreOptions.DEFAULT, "store", unclosed, 12, Txn.FIRST, meta());
   }
 
   private HandleOrder() {}

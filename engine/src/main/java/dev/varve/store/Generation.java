@@ -32,9 +32,15 @@ final class Generation {
    * @param opened pages born up to this state have checksums
    * @param last a meta that the file holds now
    */
-  Generation(String name, StorageFile storageFile, int pageShift, long opened, Meta last) {
+  Generation(
+      StoreOptions options,
+      String name,
+      StorageFile storageFile,
+      int pageShift,
+      long opened,
+      Meta last) {
     this.number = last.generation();
-    this.file = new PageFile(storageFile, pageShift);
+    this.file = new PageFile(storageFile, pageShift, options.readsAhead());
     this.metas = new SteadyMetas(storageFile, pageShift);
     this.verifier = new PageVerifier(name, pageShift, opened, last.pageCount());
     Mapping mapped = null;

@@ -199,7 +199,7 @@ final class Handle extends RefCounted {
       if (newest.generation() == number) {
         // What is born by the copy has a checksum; of later pages some states may reach unsealed
         // ones.
-        next = new Generation(path.toString(), file, pageShift, number, newest);
+        next = new Generation(options, path.toString(), file, pageShift, number, newest);
       }
     } finally {
       if (next == null) {

@@ -335,7 +335,7 @@ final class Opening {
       while (!shared.copyRing(shared.published(), last)) {
         Thread.onSpinWait();
       }
-      generation = new Generation(path.toString(), file, header.pageShift(), opened, last);
+      generation = new Generation(options, path.toString(), file, header.pageShift(), opened, last);
       Handle handle =
           new Handle(storage, path, options, generation, known.mapping, shared, gate, slots);
       if (!others && !options.isReadOnly()) {

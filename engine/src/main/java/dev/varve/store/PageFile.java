@@ -6,6 +6,7 @@ import dev.varve.FullException;
 import dev.varve.file.MapAccess;
 import dev.varve.file.Mapping;
 import dev.varve.file.StorageFile;
+import dev.varve.memory.ReadAhead;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,12 +26,23 @@ final class PageFile implements Pages, AutoCloseable {
   private final StorageFile file;
   private final int pageShift;
   private final MapAccess access;
+  private final boolean readsAhead;
   private final ReentrantLock lock = new ReentrantLock();
   private final List<Mapping> mappings = new ArrayList<>();
   private volatile PageMap map;
 
   PageFile(StorageFile file, int pageShift) {
+    this(file, pageShift, true);
+  }
+
+  /**
+   * Takes over a file.
+   *
+   * @param readsAhead as of {@link StoreOptions#readsAhead}
+   */
+  PageFile(StorageFile file, int pageShift, boolean readsAhead) {
     this.file = file;
+    this.readsAhead = readsAhead;
     this.pageShift = pageShift;
     this.access = file.access().isWritable() ? MapAccess.READ_WRITE : MapAccess.READ_ONLY;
     this.map = new PageMap(this, pageShift, 0, new MemorySegment[0], new long[0]);
@@ -73,14 +85,22 @@ final class PageFile implements Pages, AutoCloseable {
   private void mapTo(long length) {
     long mapped = map.pageCount() << pageShift;
     long from = mapped & -GRANULE;
-    Mapping mapping = file.map(from, length - from, access);
-    mappings.add(mapping);
+    Mapping mapping = mapPart(from, length);
     int granules = (int) ((length + GRANULE - 1) >>> PageMap.GRANULE_SHIFT);
     int first = (int) (from >>> PageMap.GRANULE_SHIFT);
     MemorySegment[] segments = Arrays.copyOf(map.segments(), granules);
     long[] offsets = Arrays.copyOf(map.offsets(), granules);
     put(segments, offsets, first, granules, mapping.segment());
     map = new PageMap(this, pageShift, length >>> pageShift, segments, offsets);
+  }
+
+  private Mapping mapPart(long from, long to) {
+    Mapping mapping = file.map(from, to - from, access);
+    mappings.add(mapping);
+    if (!readsAhead) {
+      ReadAhead.off(mapping.segment());
+    }
+    return mapping;
   }
 
   private static void put(
@@ -124,8 +144,7 @@ final class PageFile implements Pages, AutoCloseable {
         int end = (int) ((((page + count) << pageShift) + GRANULE - 1) >>> PageMap.GRANULE_SHIFT);
         long from = (long) first << PageMap.GRANULE_SHIFT;
         long to = Math.min((long) end << PageMap.GRANULE_SHIFT, map.pageCount() << pageShift);
-        Mapping mapping = file.map(from, to - from, access);
-        mappings.add(mapping);
+        Mapping mapping = mapPart(from, to);
         MemorySegment[] segments = map.segments();
         long[] offsets = map.offsets();
         put(segments, offsets, first, end, mapping.segment());

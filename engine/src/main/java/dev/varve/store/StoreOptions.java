@@ -28,6 +28,8 @@ import java.util.Objects;
  *     refused, as of {@link #allowNetworkFileSystem}
  * @param isImmutable whether nobody changes the store while it is open, so that it is read without
  *     locks, as of {@link #immutable}
+ * @param readsAhead whether the system may read from disk what lies around a page that is wanted;
+ *     not so as of {@link #withoutReadAhead}
  */
 public record StoreOptions(
     Durability durability,
@@ -37,7 +39,8 @@ public record StoreOptions(
     boolean mustExist,
     Duration readerLimit,
     boolean allowsNetworkFileSystem,
-    boolean isImmutable) {
+    boolean isImmutable,
+    boolean readsAhead) {
 
   private static final long LONGEST_LIMIT_DAYS = 36_500;
 
@@ -47,7 +50,15 @@ public record StoreOptions(
    */
   public static final StoreOptions DEFAULT =
       new StoreOptions(
-          Durability.NONE, Duration.ofSeconds(10), 4096, false, false, Duration.ZERO, false, false);
+          Durability.NONE,
+          Duration.ofSeconds(10),
+          4096,
+          false,
+          false,
+          Duration.ZERO,
+          false,
+          false,
+          true);
 
   /**
    * Checks the options.
@@ -92,7 +103,8 @@ public record StoreOptions(
         mustExist,
         readerLimit,
         allowsNetworkFileSystem,
-        isImmutable);
+        isImmutable,
+        readsAhead);
   }
 
   /**
@@ -110,7 +122,8 @@ public record StoreOptions(
         mustExist,
         readerLimit,
         allowsNetworkFileSystem,
-        isImmutable);
+        isImmutable,
+        readsAhead);
   }
 
   /**
@@ -128,7 +141,8 @@ public record StoreOptions(
         mustExist,
         readerLimit,
         allowsNetworkFileSystem,
-        isImmutable);
+        isImmutable,
+        readsAhead);
   }
 
   /**
@@ -150,7 +164,8 @@ public record StoreOptions(
         mustExist,
         newLimit,
         allowsNetworkFileSystem,
-        isImmutable);
+        isImmutable,
+        readsAhead);
   }
 
   /**
@@ -171,7 +186,8 @@ public record StoreOptions(
         true,
         readerLimit,
         allowsNetworkFileSystem,
-        isImmutable);
+        isImmutable,
+        readsAhead);
   }
 
   /**
@@ -188,7 +204,15 @@ public record StoreOptions(
    */
   public StoreOptions immutable() {
     return new StoreOptions(
-        durability, timeout, pageSize, true, true, readerLimit, allowsNetworkFileSystem, true);
+        durability,
+        timeout,
+        pageSize,
+        true,
+        true,
+        readerLimit,
+        allowsNetworkFileSystem,
+        true,
+        readsAhead);
   }
 
   /**
@@ -206,7 +230,8 @@ public record StoreOptions(
         true,
         readerLimit,
         allowsNetworkFileSystem,
-        isImmutable);
+        isImmutable,
+        readsAhead);
   }
 
   /**
@@ -229,6 +254,40 @@ public record StoreOptions(
    */
   public StoreOptions allowNetworkFileSystem() {
     return new StoreOptions(
-        durability, timeout, pageSize, isReadOnly, mustExist, readerLimit, true, isImmutable);
+        durability,
+        timeout,
+        pageSize,
+        isReadOnly,
+        mustExist,
+        readerLimit,
+        true,
+        isImmutable,
+        readsAhead);
+  }
+
+  /**
+   * Returns options under which a page that is not in memory is read from disk alone, and not what
+   * lies around it: for a store that does not fit into memory and is used at random. There the
+   * system reads 128 KiB to some megabytes for 4 KiB that are wanted, and drops other pages for
+   * them. What is read in order, by a cursor or a backup, is read more slowly if it is not in
+   * memory.
+   *
+   * <p>It is advice to the system, of this handle alone, by {@code madvise}: without effect unless
+   * {@linkplain Module#isNativeAccessEnabled native access} is granted to the engine, and on other
+   * systems than Linux and macOS.
+   *
+   * @return a copy
+   */
+  public StoreOptions withoutReadAhead() {
+    return new StoreOptions(
+        durability,
+        timeout,
+        pageSize,
+        isReadOnly,
+        mustExist,
+        readerLimit,
+        allowsNetworkFileSystem,
+        isImmutable,
+        false);
   }
 }

@@ -45,7 +45,9 @@ class HandleLifeTest {
   HandleLifeTest() {
     StorageFile file = simulated.open(DATA, FileAccess.CREATE_NEW);
     file.extend(4 << 12);
-    generation = new Generation("store", new Unclosed(file), 12, Txn.FIRST, Machine.meta(1));
+    generation =
+        new Generation(
+            StoreOptions.DEFAULT, "store", new Unclosed(file), 12, Txn.FIRST, Machine.meta(1));
   }
 
   /** Everybody gets every lock: each handle here is alone. */

@@ -270,6 +270,19 @@ class StoreGuideTest {
   }
 
   @Test
+  void largerThanMemory() {
+    try (Store store = Store.open(path)) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      store.write(tx -> visits.put(tx, "oslo", 1L));
+    }
+    try (Store store = Store.open(path, StoreOptions.DEFAULT.withoutReadAhead())) {
+      Table<String, Long> visits = store.table("visits", KeyCodecs.text(), ValueCodecs.int64());
+      seen.add(store.read(tx -> visits.get(tx, "oslo")) + " read alone");
+    }
+    assertThat(seen).containsExactly("1 read alone");
+  }
+
+  @Test
   void transactions() {
     long limit = 2;
     try (Store store = Store.open(path)) {

@@ -199,7 +199,15 @@ class StoreImmutableTest {
     assertThatThrownBy(
             () ->
                 new StoreOptions(
-                    Durability.NONE, Duration.ZERO, 4096, true, false, Duration.ZERO, false, true))
+                    Durability.NONE,
+                    Duration.ZERO,
+                    4096,
+                    true,
+                    false,
+                    Duration.ZERO,
+                    false,
+                    true,
+                    true))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("an immutable store is opened for reading only, and must exist");
     assertThat(machine.list(StoreLife.DIR)).isEmpty();

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the kernel of Linux says about the mappings of a store. */
+class StoreReadAheadTest {
+  private static final Path MAPPINGS = Path.of("/proc/self/smaps");
+  private static final String RANDOM = " rr";
+  private static final long PAGE = 4096;
+
+  /** Longer than what is mapped in one piece. */
+  private static final MemorySegment LARGE = MemorySegment.ofArray(new byte[20 << 20]);
+
+  private static final MemorySegment KEY = MemorySegment.ofArray(new byte[] {1});
+
+  @TempDir Path dir;
+
+  @Test
+  void isOffInEveryPart() throws IOException {
+    boolean isGranted = Store.class.getModule().isNativeAccessEnabled();
+    for (String flags : used(StoreOptions.DEFAULT.withoutReadAhead())) {
+      assertThat(flags.contains(RANDOM)).as(flags).isEqualTo(isGranted);
+    }
+  }
+
+  @Test
+  void isOnUnlessRefused() throws IOException {
+    for (String flags : used(StoreOptions.DEFAULT)) {
+      assertThat(flags).doesNotContain(RANDOM);
+    }
+  }
+
+  /** A new file after a compaction is mapped in the same way. */
+  @Test
+  void staysOffAfterACompaction() throws IOException {
+    assumeTrue(Store.class.getModule().isNativeAccessEnabled());
+    Path path = dir.resolve("compacted");
+    try (Store store = Store.open(path, StoreOptions.DEFAULT.withoutReadAhead())) {
+      put(store);
+      store.compact();
+      put(store);
+      assertThat(flags(path)).isNotEmpty().allMatch(flags -> flags.contains(RANDOM));
+    }
+  }
+
+  private List<String> used(StoreOptions options) throws IOException {
+    Path path = dir.resolve("store");
+    try (Store store = Store.open(path, options)) {
+      put(store);
+      List<String> flags = flags(path);
+      assertThat(flags).hasSizeGreaterThan(1);
+      return flags;
+    }
+  }
+
+  private static void put(Store store) {
+    store.write(tx -> store.table("t").put(tx, KEY, LARGE));
+    assertThat(store.<Long>read(tx -> store.table("t").get(tx, KEY, LARGE)))
+        .isEqualTo(LARGE.byteSize());
+  }
+
+  /** The flags of all mappings of a file but its header's. */
+  private static List<String> flags(Path file) throws IOException {
+    assumeTrue(Files.exists(MAPPINGS));
+    String name = file.toRealPath().toString();
+    List<String> found = new ArrayList<>();
+    boolean inside = false;
+    for (String line : Files.readAllLines(MAPPINGS)) {
+      if (line.matches("[0-9a-f]+-[0-9a-f]+ .*")) {
+        inside = line.endsWith(" " + name) && end(line) - begin(line) > PAGE;
+      } else if (inside && line.startsWith("VmFlags:")) {
+        found.add(line);
+      }
+    }
+    return found;
+  }
+
+  private static long begin(String line) {
+    return Long.parseUnsignedLong(line.substring(0, line.indexOf('-')), 16);
+  }
+
+  private static long end(String line) {
+    return Long.parseUnsignedLong(line.substring(line.indexOf('-') + 1, line.indexOf(' ')), 16);
+  }
+}
