@@ -3,6 +3,8 @@ package dev.varve.bench;
 
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.Set;
 import org.lmdbjava.Dbi;
 import org.lmdbjava.DbiFlags;
 import org.lmdbjava.Env;
@@ -20,10 +22,14 @@ final class LmdbStore implements StorePeer {
     this.valueBytes = valueBytes;
     Env.Builder<ByteBuffer> builder =
         Env.create().setMapSize(Math.max(1L << 30, 5 * entries * valueBytes)).setMaxDbs(1);
-    env =
-        isSync
-            ? builder.open(directory.toFile())
-            : builder.open(directory.toFile(), EnvFlags.MDB_NOSYNC, EnvFlags.MDB_WRITEMAP);
+    Set<EnvFlags> flags = EnumSet.noneOf(EnvFlags.class);
+    if (!isSync) {
+      flags.addAll(Set.of(EnvFlags.MDB_NOSYNC, EnvFlags.MDB_WRITEMAP));
+    }
+    if (!READ_AHEAD) {
+      flags.add(EnvFlags.MDB_NORDAHEAD);
+    }
+    env = builder.open(directory.toFile(), flags.toArray(new EnvFlags[0]));
     table = env.openDbi("bench", DbiFlags.MDB_CREATE);
   }
 

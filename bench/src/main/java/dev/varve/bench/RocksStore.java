@@ -16,10 +16,11 @@ import org.rocksdb.WriteBatch;
 import org.rocksdb.WriteOptions;
 
 /**
- * RocksDB with its log, a cache of blocks that holds a million entries, and without compression.
+ * RocksDB with its log, without compression, and with a cache of blocks that holds a million
+ * entries, unless {@code -Dvarve.bench.rocksCache=BYTES} says less.
  */
 final class RocksStore implements StorePeer {
-  private static final long CACHE = 1L << 30;
+  private static final long CACHE = Long.getLong("varve.bench.rocksCache", 1L << 30);
 
   private final Options options;
   private final RocksDB db;

@@ -16,6 +16,9 @@ import java.util.stream.Stream;
 interface StorePeer extends AutoCloseable {
   int KEY_BYTES = 16;
 
+  /** Whether the system reads ahead in files that are mapped, of those that have a choice. */
+  boolean READ_AHEAD = !Boolean.getBoolean("varve.bench.noReadAhead");
+
   /** Opens one. */
   interface Opener {
     /**

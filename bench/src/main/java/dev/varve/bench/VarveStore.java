@@ -20,7 +20,8 @@ final class VarveStore implements StorePeer {
   VarveStore(Path directory, int valueBytes, long entries, boolean isSync) {
     this.valueBytes = valueBytes;
     StoreOptions options =
-        StoreOptions.DEFAULT.withDurability(isSync ? Durability.SYNC : Durability.NONE);
+        READ_AHEAD ? StoreOptions.DEFAULT : StoreOptions.DEFAULT.withoutReadAhead();
+    options = options.withDurability(isSync ? Durability.SYNC : Durability.NONE);
     store = Store.open(directory.resolve("store"), options);
     table = store.table("bench");
   }
