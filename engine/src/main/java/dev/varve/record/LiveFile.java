@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
  * A writer's side of the file through which each record is published, see {@link LiveLayout}. For
  * one thread at a time.
  *
- * <p>Whatever fails on the mapped memory is a {@link StorageException}, and nothing was published;
- * but what is cut away between the look at it and the last store is an {@link InternalError}.
+ * <p>Whatever fails on the mapped memory is a {@link StorageException}, never an {@link
+ * InternalError}.
  */
 final class LiveFile implements AutoCloseable {
   private static final String SUFFIX = ".live";
@@ -175,8 +175,11 @@ final class LiveFile implements AutoCloseable {
    * @param from private memory that holds it, with what there is up to a multiple of 4
    * @param offset where it begins, a multiple of 4
    * @param length its length
+   * @return null; or why nothing can be published any more, where what was published is not there:
+   *     a follower may have seen it, so the record is to be kept
+   * @throws StorageException if the memory fails before; the record was not published
    */
-  void append(MemorySegment from, long offset, int length) {
+  @Nullable StorageException append(MemorySegment from, long offset, int length) {
     long at = next;
     long end = at + LiveLayout.frame(length);
     long word = LiveLayout.word(run, length);
@@ -190,7 +193,21 @@ final class LiveFile implements AutoCloseable {
       throw broken("cannot be stored to", e);
     }
     next = end;
-    LiveLayout.LONG.setRelease(memory, at, word);
+    return publish(at, word);
+  }
+
+  /** Stores the word of a frame, and reads it back, since only that shows a cut right before. */
+  private @Nullable StorageException publish(long at, long word) {
+    try {
+      LiveLayout.LONG.setRelease(memory, at, word);
+      if ((long) LiveLayout.LONG.getOpaque(memory, at) == word) {
+        return null;
+      }
+      Faults.surface();
+      return broken("does not hold what was stored", null);
+    } catch (InternalError e) {
+      return broken("cannot be stored to", e);
+    }
   }
 
   private static boolean isOnPages(long at, long end) {
@@ -269,8 +286,8 @@ final class LiveFile implements AutoCloseable {
             + path
             + " "
             + how
-            + ": somebody made it shorter or its disk fails; nothing was published. Close the"
-            + " writer and open it again";
+            + ": somebody made it shorter or its disk fails; no more is published. Close the writer"
+            + " and open it again";
     return cause == null ? new StorageException(message) : new StorageException(message, cause);
   }
 

@@ -149,10 +149,13 @@ final class PartWriter implements AutoCloseable {
       makeRoom();
     }
     long at = run.store(record, offset, (int) length);
-    if (live != null) {
-      publish(live, at + 4, (int) length);
-    }
+    StorageException cut = live == null ? null : publish(live, at + 4, (int) length);
     run.append(4 + (int) Format.up4(length));
+    if (cut != null) {
+      withdraw(cut);
+      flush(); // so that it is acknowledged all the same
+      tell(LiveLayout.FAILED);
+    }
   }
 
   /** Does what must be done before the open block takes another record. */
@@ -191,9 +194,9 @@ final class PartWriter implements AutoCloseable {
     buildDueIndex();
   }
 
-  private void publish(LiveFile to, long at, int length) {
+  private @Nullable StorageException publish(LiveFile to, long at, int length) {
     try {
-      to.append(run.memory(), at, length);
+      return to.append(run.memory(), at, length);
     } catch (StorageException e) {
       withdraw(e);
       try {

@@ -3,6 +3,7 @@ package dev.varve.record;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.varve.PoisonedException;
 import dev.varve.StorageException;
@@ -10,6 +11,8 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,6 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 class LiveCutTest {
   /** Enough that the append is compiled, where a fault shows up late if nobody looks. */
   private static final int RECORDS = 300_000;
+
+  private static final int ROUNDS = Integer.getInteger("varve.rounds", 700);
 
   @TempDir Path directory;
 
@@ -39,6 +44,51 @@ class LiveCutTest {
     }
     try (RecordReader reader = RecordReader.open(path)) {
       assertEquals(RECORDS, reader.count());
+    }
+  }
+
+  /** Also between the last look of an append and its last store, which few of the cuts meet. */
+  @Tag("once")
+  @Test
+  void aCutAtAnyInstantIsToldByNameAndAllThatWasAcknowledgedIsKept() throws Exception {
+    Path path = directory.resolve("records");
+    for (int round = 0; round < ROUNDS; round++) {
+      byte[] record = new byte[8 + round % 3 * 20];
+      long acknowledged = 0;
+      CountDownLatch running = new CountDownLatch(1);
+      try (RecordWriter writer =
+              RecordWriter.builder(path).acknowledge(Acknowledge.EACH).replace();
+          FileChannel live = FileChannel.open(LiveFile.path(path), StandardOpenOption.WRITE)) {
+        Thread cutter =
+            Thread.ofPlatform()
+                .start(
+                    () -> {
+                      try {
+                        running.await();
+                        live.truncate(LiveLayout.PAGE);
+                      } catch (IOException | InterruptedException e) {
+                        throw new IllegalStateException(e);
+                      }
+                    });
+        try {
+          while (true) {
+            writer.append(record);
+            if (++acknowledged == 1000) {
+              running.countDown();
+            }
+          }
+        } catch (StorageException | PoisonedException e) {
+          // The latter where the end of a run met the cut.
+          assertTrue(e instanceof PoisonedException || e.getMessage().contains(".live"));
+        } finally {
+          cutter.join();
+        }
+        assertThrows(PoisonedException.class, () -> writer.append(record));
+        assertEquals(acknowledged, writer.count());
+      }
+      try (RecordReader reader = RecordReader.open(path)) {
+        assertEquals(acknowledged, reader.count());
+      }
     }
   }
 }
