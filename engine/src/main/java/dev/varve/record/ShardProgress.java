@@ -117,7 +117,7 @@ final class ShardProgress {
     int starts = (words.length - HEAD) / 2;
     if ((words[0] != IN_TURN && words[0] != DRAIN)
         || (words[2] & -4) != 0
-        || count < 0
+        || count < 1
         || slots < 1
         || slots > most
         || words[6] < 0

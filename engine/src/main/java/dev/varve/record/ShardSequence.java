@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * The order in which shards are opened: places 0, 1, 2, ..., over all passes.
  *
- * @param files the shards
+ * @param files the shards, at least one
  * @param shuffled whether each pass has an order of its own
  * @param endless whether there is pass after pass
  * @param seed decides the orders
@@ -18,7 +18,7 @@ import java.util.List;
 record ShardSequence(List<Path> files, boolean shuffled, boolean endless, long seed) {
   /** Tells whether there is a shard at a place. */
   boolean has(long place) {
-    return !files.isEmpty() && (endless || place < files.size());
+    return endless || place < files.size();
   }
 
   /** Returns which shard is at a place. */

@@ -135,11 +135,16 @@ public final class ShardedReader implements RecordCursor {
   /**
    * Returns settings for reading files.
    *
-   * @param files the files, in their order
+   * @param files the files, at least one, in their order
    * @return a new builder
+   * @throws IllegalArgumentException if there is none
    */
   public static ShardedReaderBuilder builder(List<Path> files) {
-    return new ShardedReaderBuilder(null, List.copyOf(Objects.requireNonNull(files, "files")));
+    List<Path> shards = List.copyOf(Objects.requireNonNull(files, "files"));
+    if (shards.isEmpty()) {
+      throw new IllegalArgumentException("the list of shards is empty; give at least one file");
+    }
+    return new ShardedReaderBuilder(null, shards);
   }
 
   private static void begin(ReaderSlot slot, ReaderSlot.Start start) {

@@ -188,7 +188,7 @@ public final class ShardedReaderBuilder {
       return new ShardedReader(this, ShardProgress.read(checkpoint, files), false).start();
     }
     ShardSequence sequence = new ShardSequence(files, shuffled, endless, seed);
-    int slots = Math.clamp(shards, 1, Math.max(1, files.size()));
+    int slots = Math.min(shards, files.size());
     ShardProgress.Resumed fresh =
         new ShardProgress.Resumed(order, sequence, slots, 0, 0, List.of());
     return new ShardedReader(this, fresh, true).start();
