@@ -185,7 +185,8 @@ final class LiveFile implements AutoCloseable {
     long word = LiveLayout.word(run, length);
     try {
       MemorySegment.copy(from, offset, memory, at + LiveLayout.WORD, Format.up4(length));
-      if (!takes(end, ~word) || (isOnPages(at, end) && !holds(at, end, ~word, from, offset))) {
+      if (!takes(end, ~word)
+          || (LiveLayout.isOnPages(at, end) && !holds(at, end, ~word, from, offset))) {
         Faults.surface();
         throw broken("does not hold what was stored", null);
       }
@@ -208,10 +209,6 @@ final class LiveFile implements AutoCloseable {
     } catch (InternalError e) {
       return broken("cannot be stored to", e);
     }
-  }
-
-  private static boolean isOnPages(long at, long end) {
-    return ((at ^ end) & -LiveLayout.PAGE) != 0;
   }
 
   /** Tells whether the pages before that of the end hold what is meant, by a word of each. */

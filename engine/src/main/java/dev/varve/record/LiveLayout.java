@@ -117,9 +117,32 @@ final class LiveLayout {
     return p >= 1 && p <= MAX_RUN;
   }
 
-  /** Tells whether a word can stand where a run that has published nothing begins. */
+  /**
+   * Tells whether a word can stand where a run that has published nothing begins: none, or of an
+   * earlier run in the same slot, or the complement of such a one or of one of the run.
+   */
   static boolean isOfBefore(long word, long run) {
-    return run(word) < run || run(~word) <= run;
+    long of = Math.min(run(word), run(~word));
+    boolean isEarlier = of == run(word) ? of < run : of <= run;
+    return word == 0 || (isEarlier && of > 0 && ((of ^ run) & 1) == 0);
+  }
+
+  /**
+   * Tells whether a word can stand behind the last frame of a run: the complement of the word of
+   * that one, or of the one that is being appended, if that goes over the end of a page.
+   *
+   * @param last the word of the last frame
+   * @param at where the word stands, from where a page begins
+   * @param limit where the last word of the slot can stand
+   */
+  static boolean isBehind(long word, long last, long at, long limit) {
+    long end = at + frame(length(~word));
+    return word == ~last || (run(~word) == run(last) && isOnPages(at, end) && end <= limit);
+  }
+
+  /** Tells whether a frame and the word behind it are not on one page. */
+  static boolean isOnPages(long at, long end) {
+    return ((at ^ end) & -PAGE) != 0;
   }
 
   /** Returns how many bytes the frame of a record takes. */

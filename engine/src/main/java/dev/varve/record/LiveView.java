@@ -63,6 +63,9 @@ final class LiveView implements AutoCloseable {
 
   private long number;
 
+  /** The word of the frame before that. */
+  private long last;
+
   /** What {@link #copy} has come to: the next frame then, how many there were, if all is right. */
   private long end;
 
@@ -211,6 +214,7 @@ final class LiveView implements AutoCloseable {
     first = nextFirst;
     number = first;
     next = LiveLayout.slotAt(run, slotBytes) + LiveLayout.SLOT;
+    last = 0;
     count = 0;
   }
 
@@ -253,7 +257,7 @@ final class LiveView implements AutoCloseable {
     while (to < BATCH) {
       long word = wordAt(end);
       if (LiveLayout.run(word) != run) {
-        whole = LiveLayout.run(~word) == run;
+        whole = LiveLayout.isBehind(word, last, end, limit);
         break;
       }
       long length = LiveLayout.length(word);
@@ -266,6 +270,7 @@ final class LiveView implements AutoCloseable {
       MemorySegment.copy(memory, end + LiveLayout.WORD, buffer, to + 4, Format.up4(length));
       to += 4 + Format.up4(length);
       end = behind;
+      last = word;
       count++;
     }
     Faults.surface();

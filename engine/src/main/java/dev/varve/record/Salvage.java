@@ -133,6 +133,7 @@ final class Salvage {
     long limit = slot.byteSize() - LiveLayout.WORD;
     long at = LiveLayout.SLOT;
     long word = slot.get(LE_LONG, at);
+    long last = 0;
     while (LiveLayout.run(word) == run) {
       long length = LiveLayout.length(word);
       long next = at + LiveLayout.frame(length);
@@ -143,14 +144,19 @@ final class Salvage {
             "one of " + length + " bytes");
       }
       at = next;
+      last = word;
       word = slot.get(LE_LONG, at);
     }
     boolean isEnd =
-        at == LiveLayout.SLOT ? LiveLayout.isOfBefore(word, run) : LiveLayout.run(~word) == run;
+        at == LiveLayout.SLOT
+            ? LiveLayout.isOfBefore(word, run)
+            : word == ~last
+                || (LiveLayout.isBehind(word, last, at, limit)
+                    && slot.get(LE_LONG, at + LiveLayout.frame(LiveLayout.length(~word))) == word);
     if (!isEnd) {
       throw damaged(
           LiveLayout.slotAt(run, LiveLayout.slotBytes(head)) + at,
-          "a frame of run " + run + " or none",
+          "a frame of run " + run + " or the end of the frames",
           Long.toHexString(word));
     }
     return at;

@@ -17,6 +17,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -183,7 +184,7 @@ class LiveFrameTest {
 
   /** A live file with two records in its first run, and what the stores of a third one make. */
   private final class Third {
-    final byte[] record = RecordSamples.random(3, 20);
+    final byte[] record;
     final byte[] file;
     final byte[] before;
     final byte[] after;
@@ -193,10 +194,16 @@ class LiveFrameTest {
     final List<String> three;
 
     Third() {
+      this(storage, 20, 20, 20);
+    }
+
+    Third(SimulatedStorage storage, int length1, int length2, int length3) {
+      record = RecordSamples.random(3, length3);
       try (RecordWriter writer = LiveCrashTest.writer(storage).fileId(9).create()) {
-        for (int i = 1; i <= 2; i++) {
-          writer.append(RecordSamples.random(i, 20));
-          two.add(RecordSamples.show(RecordSamples.random(i, 20)));
+        for (byte[] before :
+            List.of(RecordSamples.random(1, length1), RecordSamples.random(2, length2))) {
+          writer.append(before);
+          two.add(RecordSamples.show(before));
         }
         before = RecordSamples.content(storage, LIVE);
         writer.append(record);
@@ -206,8 +213,9 @@ class LiveFrameTest {
       three = new ArrayList<>(two);
       three.add(RecordSamples.show(record));
       int slotBytes = (before.length - LiveLayout.PAGE) / 2;
-      at = (int) (LiveLayout.slotAt(1, slotBytes) + LiveLayout.SLOT + 2 * LiveLayout.frame(20));
-      next = at + (int) LiveLayout.frame(20);
+      long frames = LiveLayout.frame(length1) + LiveLayout.frame(length2);
+      at = (int) (LiveLayout.slotAt(1, slotBytes) + LiveLayout.SLOT + frames);
+      next = at + (int) LiveLayout.frame(length3);
     }
 
     SimulatedStorage machine(byte[] live) {
@@ -241,9 +249,6 @@ class LiveFrameTest {
     }
     words(live).putLong(third.next, ~word);
     third.check(live, third.two);
-    // Only where the frame goes over the end of a page.
-    words(live).putLong(third.at, ~word);
-    third.check(live, third.two);
     words(live).putLong(third.at, word);
     third.check(live, third.three);
     // That is what the writer has left, up to what counts for nothing.
@@ -254,14 +259,35 @@ class LiveFrameTest {
     assertThat(live).isEqualTo(third.after);
   }
 
+  /** And where its frame goes over the end of a page, which is told by the word in front, too. */
+  @Test
+  void killedBetweenTheStoresOfAnAppendOverPages() {
+    Third third = new Third(storage, 1500, 1300, 2900);
+    long word = LiveLayout.word(1, 2900);
+    byte[] live = third.before.clone();
+    System.arraycopy(third.record, 0, live, third.at + 8, third.record.length);
+    third.check(live, third.two);
+    words(live).putLong(third.next, ~word);
+    third.check(live, third.two);
+    words(live).putLong(third.at, ~word);
+    third.check(live, third.two);
+    byte[] damaged = live.clone();
+    words(damaged).putLong(third.next, ~word ^ 1);
+    SimulatedStorage state = third.machine(damaged);
+    assertThatThrownBy(() -> salvaged(state)).isInstanceOf(CorruptionException.class);
+    words(live).putLong(third.at, word);
+    third.check(live, third.three);
+    assertThat(live).isEqualTo(third.after);
+  }
+
   /** The process is killed between any two stores of the end of a run. */
   @Test
   void killedBetweenTheStoresOfAnEndOfARun() {
     Third third = new Third();
     int slot = LiveLayout.PAGE;
     byte[] live = third.after.clone();
-    // What a first word can be that is not of the run: of one before.
-    words(live).putLong(slot + LiveLayout.SLOT, LiveLayout.word(0, 20));
+    // What a first word can be that does not publish: that of a frame which was not finished.
+    words(live).putLong(slot + LiveLayout.SLOT, ~LiveLayout.word(2, 20));
     third.check(live, third.three);
     int[] places = {LiveLayout.P, slot, slot + LiveLayout.OFFSET, slot + LiveLayout.FIRST};
     long[] values = {2, 2, third.file.length, 0};
@@ -272,31 +298,64 @@ class LiveFrameTest {
     }
   }
 
-  /** A word that is neither of the run nor the complement of one is told. */
+  /** What stands behind the last frame tells of its word; also a wrong length of the same frame. */
   @Test
-  void everyBitOfTheWordsBehindTheFirst() {
-    Third third = new Third();
-    for (int place : new int[] {third.at, third.next}) {
-      for (int bit = LiveLayout.LENGTH_BITS; bit < 64; bit++) {
+  void everyBitOfTheLastWord() {
+    for (int length = 0; length < 40; length++) {
+      SimulatedStorage machine = RecordSamples.storage();
+      Third third = new Third(machine, 20, 20, length);
+      for (int bit = 0; bit < 64; bit++) {
         byte[] live = third.after.clone();
-        words(live).putLong(place, words(live).getLong(place) ^ (1L << bit));
+        words(live).putLong(third.at, words(live).getLong(third.at) ^ (1L << bit));
         assertRefused(third, live);
       }
     }
   }
 
-  /** So is a first one that can be of no run up to this; others say that nothing is published. */
+  /** A follower says nothing where it can be of a frame over pages, which is not published yet. */
   @Test
-  void everyBitOfTheFirstWord() {
+  void everyBitBehindTheLastFrame() {
     Third third = new Third();
-    int first = LiveLayout.PAGE + third.after.length / 2 - LiveLayout.PAGE / 2 + LiveLayout.SLOT;
-    for (int bit = LiveLayout.LENGTH_BITS; bit < 64; bit++) {
+    for (int bit = 0; bit < 64; bit++) {
       byte[] live = third.after.clone();
-      words(live).putLong(first, words(live).getLong(first) ^ (1L << bit));
-      if (bit == LiveLayout.LENGTH_BITS) {
-        third.check(live, List.of()); // as a word of run 0
+      words(live).putLong(third.next, words(live).getLong(third.next) ^ (1L << bit));
+      int length = 20 ^ (1 << bit);
+      if (bit < LiveLayout.LENGTH_BITS && length > LiveLayout.PAGE && length < 20_000) {
+        assertSalvageRefused(third, live);
       } else {
         assertRefused(third, live);
+      }
+    }
+  }
+
+  /** Of a slot of one frame the first word is the last one. */
+  @Test
+  void everyBitOfTheOnlyWord() {
+    Third third = new Third();
+    int slotBytes = (third.after.length - LiveLayout.PAGE) / 2;
+    int first = (int) LiveLayout.slotAt(1, slotBytes) + LiveLayout.SLOT;
+    byte[] one = third.after.clone();
+    int behind = first + (int) LiveLayout.frame(20);
+    words(one).putLong(behind, ~LiveLayout.word(1, 20));
+    Arrays.fill(one, behind + 8, third.next + 8, (byte) 0);
+    third.check(one, third.two.subList(0, 1));
+    for (int bit = 0; bit < 64; bit++) {
+      byte[] live = one.clone();
+      words(live).putLong(first, words(live).getLong(first) ^ (1L << bit));
+      assertRefused(third, live);
+    }
+  }
+
+  /** A first word that says that nothing is published can be of a run in the same slot only. */
+  @Test
+  void firstWordOfAnotherRun() {
+    for (long run = 1; run < 40; run++) {
+      assertThat(LiveLayout.isOfBefore(0, run)).isTrue();
+      for (long of = 0; of < 50; of++) {
+        boolean sameSlot = of > 0 && of % 2 == run % 2;
+        long word = LiveLayout.word(of, 20);
+        assertThat(LiveLayout.isOfBefore(word, run)).isEqualTo(sameSlot && of < run);
+        assertThat(LiveLayout.isOfBefore(~word, run)).isEqualTo(sameSlot && of <= run);
       }
     }
   }
@@ -312,6 +371,15 @@ class LiveFrameTest {
   }
 
   private static void assertRefused(Third third, byte[] live) {
+    assertSalvageRefused(third, live);
+    try (Follower follower = follower(third.machine(live))) {
+      assertThatThrownBy(() -> poll(follower))
+          .isInstanceOf(CorruptionException.class)
+          .hasMessageContaining("f.vrec.live");
+    }
+  }
+
+  private static void assertSalvageRefused(Third third, byte[] live) {
     SimulatedStorage state = third.machine(live);
     assertThatThrownBy(() -> salvaged(state))
         .isInstanceOf(CorruptionException.class)
@@ -319,11 +387,6 @@ class LiveFrameTest {
     assertThat(RecordSamples.content(state, RecordSamples.FILE))
         .as("nothing was written")
         .isEqualTo(third.file);
-    try (Follower follower = follower(third.machine(live))) {
-      assertThatThrownBy(() -> poll(follower))
-          .isInstanceOf(CorruptionException.class)
-          .hasMessageContaining("f.vrec.live");
-    }
   }
 
   /** A length that leads out of the slot is told. */
