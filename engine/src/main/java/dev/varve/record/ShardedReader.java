@@ -220,6 +220,20 @@ public final class ShardedReader implements RecordCursor {
     return true;
   }
 
+  /** Tells whether all shards that a slot ever comes to are known to be empty. */
+  private boolean hasNoRecord(ReaderSlot slot) {
+    int count = sequence.files().size();
+    if (!inTurn || sequence.shuffled()) {
+      return emptyShards.cardinality() == count;
+    }
+    for (int i = 0; i < count; i++) {
+      if (!emptyShards.get(sequence.shard(slot.index + (long) i * slots.length))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   private void finish(ReaderSlot slot) {
     slot.finished = true;
     delivered.signalAll();
@@ -250,13 +264,14 @@ public final class ShardedReader implements RecordCursor {
       queuedRecords += delivery.records();
       queues.get(inTurn ? slot.index : 0).add(delivery);
       if (delivery.last()) {
-        if (slot.wasEmpty()) {
+        boolean empty = slot.wasEmpty();
+        if (empty) {
           emptyShards.set(sequence.shard(delivery.place()));
         }
         if (inTurn) {
           slot.begin(new ReaderSlot.Start(delivery.place() + slots.length, 0));
         }
-        if (emptyShards.cardinality() == sequence.files().size()) {
+        if (empty && hasNoRecord(slot)) {
           finish(slot);
         }
       }

@@ -143,6 +143,13 @@ public final class ShardedReaderBuilder {
   /**
    * Begins again with the first shard after the last one, for ever; unless no shard has a record.
    *
+   * <p>With one shard open at a time, each pass is complete before the next one begins. With more,
+   * passes run into each other: where a shard ends, the next place of the sequence follows, of the
+   * next pass too, while others are still in the pass before. {@linkplain ShardOrder#ROUND_ROBIN In
+   * turn}, short shards can so be passes ahead of long ones. A checkpoint can be taken anywhere,
+   * also between passes, and its reader goes on the same way. A damaged shard is told of in each
+   * pass; files that have come since are not read.
+   *
    * @return this builder
    */
   public ShardedReaderBuilder endless() {

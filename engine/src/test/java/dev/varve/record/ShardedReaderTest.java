@@ -226,6 +226,66 @@ class ShardedReaderTest {
     }
   }
 
+  /**
+   * In turn, a slot goes on with the next pass while others are still in the one before; and one
+   * that only ever comes to shards without records holds nobody up.
+   */
+  @Test
+  void endlessPassesRunIntoEachOther() {
+    int[] counts = {1, 9, 4, 0};
+    write(counts);
+    for (int slots = 1; slots <= 4; slots++) {
+      List<Integer> passes = new ArrayList<>();
+      for (int pass = 0; pass < 60; pass++) {
+        passes.addAll(upTo(4));
+      }
+      List<String> expected = model(passes, counts, slots).subList(0, 100);
+      try (ShardedReader reader = builder().shards(slots).endless().open()) {
+        assertThat(take(reader, 100)).as("%d slots", slots).isEqualTo(expected);
+      }
+    }
+    // So shard 0 comes again before shard 1 was read once.
+    try (ShardedReader reader = builder().shards(2).endless().open()) {
+      assertThat(take(reader, 12).stream().map(t -> t.charAt(0)).toList())
+          .containsExactlyElementsOf("012121212101".chars().mapToObj(c -> (char) c).toList());
+    }
+  }
+
+  /** With one shard at a time a pass is complete before the next one, which a checkpoint can be. */
+  @Test
+  void endlessPassesOneAfterTheOther() {
+    int[] counts = {2, 3, 0, 1};
+    write(counts);
+    List<String> pass = model(upTo(4), counts, 1);
+    for (ShardOrder order : ShardOrder.values()) {
+      try (ShardedReader reader = builder().shards(1).order(order).endless().open()) {
+        for (int i = 0; i < 5; i++) {
+          assertThat(take(reader, pass.size())).isEqualTo(pass);
+          try (ShardedReader resumed = builder().resume(reader.checkpoint()).open()) {
+            assertThat(take(resumed, 2 * pass.size() - 1))
+                .startsWith(pass.toArray(new String[0]))
+                .endsWith(pass.subList(0, pass.size() - 1).toArray(new String[0]));
+          }
+        }
+      }
+    }
+  }
+
+  /** A damaged shard is told of in each pass. */
+  @Test
+  void endlessPassesOverADamagedShard() {
+    write(2, 1);
+    byte[] damaged = RecordSamples.content(storage, path(0));
+    damaged[2 * Format.UNIT + 4] ^= 1; // behind two headers
+    RecordSamples.put(storage, path(0), damaged);
+    try (ShardedReader reader = builder().shards(1).endless().open()) {
+      for (int pass = 0; pass < 3; pass++) {
+        assertThatThrownBy(reader::next).isInstanceOf(CorruptionException.class);
+        assertThat(take(reader, 1)).containsExactly(text(1, 0));
+      }
+    }
+  }
+
   /** Where there is no record at all, an endless reader ends. */
   @Test
   void nothingIsNotEndless() {
