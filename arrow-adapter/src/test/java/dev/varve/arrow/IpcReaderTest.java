@@ -245,7 +245,11 @@ class IpcReaderTest {
         values.setSafe(i, strings[i].getBytes(StandardCharsets.UTF_8));
       }
       values.setValueCount(strings.length);
-      VectorSchemaRoot root = new VectorSchemaRoot(List.<FieldVector>of(values));
+      next(values, delta);
+    }
+
+    void next(FieldVector values, boolean delta) throws IOException {
+      VectorSchemaRoot root = new VectorSchemaRoot(List.of(values));
       VectorUnloader unloader = new VectorUnloader(root, true, NoCompressionCodec.INSTANCE, true);
       try (ArrowDictionaryBatch batch =
           new ArrowDictionaryBatch(1, unloader.getRecordBatch(), delta)) {
@@ -258,6 +262,58 @@ class IpcReaderTest {
 
     @Override
     protected void ensureDictionariesWritten(DictionaryProvider provider, Set<Long> ids) {}
+  }
+
+  static Stream<Field> dictionaryValues() {
+    return Stream.concat(
+        ArrowSamples.primitives().entrySet().stream()
+            .map(each -> ArrowSamples.nullable(each.getKey(), each.getValue())),
+        ArrowSamples.nested().entrySet().stream()
+            // Written by Arrow with other ids than it was filled with.
+            .filter(each -> !each.getKey().equals("sparse union of own ids"))
+            .map(Map.Entry::getValue));
+  }
+
+  /** Deltas of every type: appended value for value, or refused by name where Arrow cannot. */
+  @ParameterizedTest
+  @MethodSource("dictionaryValues")
+  void appendsDeltasOfEveryType(Field values) throws IOException {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    DictionaryEncoding encoding = new DictionaryEncoding(1, false, null);
+    FieldType type = new FieldType(true, new ArrowType.Int(32, true), encoding);
+    try (BufferAllocator allocator = new RootAllocator();
+        FieldVector first = values.createVector(allocator);
+        FieldVector second = values.createVector(allocator);
+        VectorSchemaRoot root =
+            VectorSchemaRoot.create(new Schema(List.of(new Field("c", type, null))), allocator)) {
+      new VectorFiller(new Random(1), 0.3, 7).fill(first, values, 7);
+      new VectorFiller(new Random(2), 0.3, 7).fill(second, values, 13);
+      MapDictionaryProvider provider = new MapDictionaryProvider(new Dictionary(first, encoding));
+      DictionaryWriter writer = new DictionaryWriter(root, provider, bytes);
+      root.setRowCount(0);
+      writer.start();
+      writer.next(first, false);
+      writer.next(second, true);
+      writer.end();
+      try (IpcReader reader = channel(bytes.toByteArray(), allocator)) {
+        assertThat(reader.loadNextBatch()).isTrue();
+        FieldVector read = reader.lookup(1).getVector();
+        RootAssert.assertRange(read, first, 0, 7);
+        try {
+          assertThat(reader.loadNextBatch()).isTrue();
+        } catch (FormatVersionException e) {
+          assertThat(e).hasMessageContaining("dictionary 1").hasMessageContaining("delta");
+          assertThat(values.getType().isComplex()).isTrue();
+          return;
+        }
+        assertThat(read.getValueCount()).isEqualTo(20);
+        for (int i = 0; i < 20; i++) {
+          FieldVector expected = i < 7 ? first : second;
+          Object value = expected.getObject(i < 7 ? i : i - 7);
+          assertThat(read.getObject(i)).isEqualTo(value);
+        }
+      }
+    }
   }
 
   @ParameterizedTest
