@@ -65,24 +65,11 @@ final class DictionaryTracker implements AutoCloseable {
     for (long id : schema.dictionaryIds()) {
       Field expected = Objects.requireNonNull(schema.dictionaryValues(id));
       Field found = vector(dictionaries, id).getField();
-      if (!sameType(expected, found)) {
+      if (!StreamSchema.isLike(expected, found)) {
         throw new IllegalArgumentException(
             "dictionary " + id + " has become " + found + "; expected values of " + expected);
       }
     }
-  }
-
-  private static boolean sameType(Field expected, Field found) {
-    if (!expected.getType().equals(found.getType())
-        || expected.getChildren().size() != found.getChildren().size()) {
-      return false;
-    }
-    for (int i = 0; i < expected.getChildren().size(); i++) {
-      if (!sameType(expected.getChildren().get(i), found.getChildren().get(i))) {
-        return false;
-      }
-    }
-    return true;
   }
 
   /** Compares the dictionaries with those of the batch before. */

@@ -13,8 +13,10 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.apache.arrow.memory.BufferAllocator;
+import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -298,13 +300,23 @@ final class Ingestion {
     }
   }
 
+  /** The root's schema is not enough: its vectors may have grown children since it was made. */
   private void requireSchema(VectorSchemaRoot root) {
-    if (!root.getSchema().equals(first)) {
+    Schema schema = root.getSchema();
+    boolean same = schema.equals(first);
+    for (int i = 0; same && i < first.getFields().size(); i++) {
+      Field found = root.getVector(i).getField();
+      if (!StreamSchema.isLike(first.getFields().get(i), found)) {
+        schema = new Schema(root.getFieldVectors().stream().map(FieldVector::getField).toList());
+        same = false;
+      }
+    }
+    if (!same) {
       throw new IllegalArgumentException(
           "the source's batch "
               + log.count()
               + " has the schema "
-              + root.getSchema()
+              + schema
               + "; expected that of the stream: "
               + first);
     }

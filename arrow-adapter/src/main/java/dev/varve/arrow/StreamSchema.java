@@ -7,6 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.arrow.vector.types.UnionMode;
+import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
@@ -69,6 +71,31 @@ final class StreamSchema {
             encoding,
             field.getMetadata()),
         children);
+  }
+
+  /**
+   * Whether vectors of both fields are laid out alike, whatever their names. Arrow's sparse unions
+   * have the type ids of their children's types, not those of their field.
+   */
+  static boolean isLike(Field expected, Field found) {
+    if (!isLike(expected.getType(), found.getType())
+        || expected.getChildren().size() != found.getChildren().size()) {
+      return false;
+    }
+    for (int i = 0; i < expected.getChildren().size(); i++) {
+      if (!isLike(expected.getChildren().get(i), found.getChildren().get(i))) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private static boolean isLike(ArrowType expected, ArrowType found) {
+    return expected.equals(found)
+        || (expected instanceof ArrowType.Union a
+            && found instanceof ArrowType.Union b
+            && a.getMode() == UnionMode.Sparse
+            && b.getMode() == UnionMode.Sparse);
   }
 
   Schema message() {

@@ -26,9 +26,12 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
 import org.apache.arrow.vector.BigIntVector;
 import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ViewVarCharVector;
+import org.apache.arrow.vector.complex.StructVector;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.TransferPair;
 import org.junit.jupiter.api.AfterEach;
@@ -250,6 +253,52 @@ class StreamCacheDefectsTest {
     try (StreamCache cache = builder(source).create();
         StreamReader reader = cache.reader()) {
       TestSource.expect(reader, 0, 2, ROWS);
+      for (int attempt = 0; attempt < 2; attempt++) {
+        assertThatThrownBy(reader::loadNextBatch)
+            .isInstanceOf(UpstreamException.class)
+            .hasMessageContaining("schema");
+      }
+      assertThat(cache.ingestedCount()).isEqualTo(2);
+    }
+  }
+
+  /** Third: nor is one whose root has kept its schema while a vector grew another child. */
+  @Test
+  void aBatchWhoseVectorsHaveLeftTheSchemaIsRejected() throws Exception {
+    FieldType ints = FieldType.nullable(new ArrowType.Int(32, true));
+    StructVector struct = StructVector.empty("s", allocator);
+    IntVector a = struct.addOrGet("a", ints, IntVector.class);
+    VectorSchemaRoot root = VectorSchemaRoot.of(struct);
+    BatchProducer source =
+        new BatchProducer() {
+          private int next;
+
+          @Override
+          public VectorSchemaRoot root() {
+            return root;
+          }
+
+          @Override
+          public boolean next() {
+            if (next == 2) {
+              struct.addOrGet("b", ints, IntVector.class).setSafe(0, 7);
+            }
+            struct.setIndexDefined(0);
+            a.setSafe(0, next++);
+            root.setRowCount(1);
+            return true;
+          }
+
+          @Override
+          public void close() {
+            root.close();
+          }
+        };
+    try (StreamCache cache = builder(source).create();
+        StreamReader reader = cache.reader()) {
+      for (int i = 0; i < 2; i++) {
+        assertThat(reader.loadNextBatch()).isTrue();
+      }
       for (int attempt = 0; attempt < 2; attempt++) {
         assertThatThrownBy(reader::loadNextBatch)
             .isInstanceOf(UpstreamException.class)
