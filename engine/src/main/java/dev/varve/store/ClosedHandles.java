@@ -64,20 +64,8 @@ final class ClosedHandles {
   private static void look(Handle handle) {
     try {
       handle.rollBackAbandoned();
-    } catch (RuntimeException | Error e) { // of the close, or of the log
-      warn(handle, e);
-    }
-  }
-
-  private static void warn(Handle handle, Throwable thrown) {
-    try {
-      System.getLogger(ClosedHandles.class.getName())
-          .log(
-              System.Logger.Level.WARNING,
-              () -> handle.name() + " could not be closed well",
-              thrown);
-    } catch (RuntimeException | Error e) {
-      // A log that fails keeps nobody from the other handles.
+    } catch (RuntimeException | Error e) { // of the close
+      handle.warn("could not be closed well", e);
     }
   }
 }

@@ -413,14 +413,22 @@ final class Handle extends RefCounted {
     if (thread == null) {
       return; // another thread did it
     }
-    System.getLogger(Handle.class.getName())
-        .log(
-            System.Logger.Level.WARNING,
-            name()
-                + ": a transaction of "
-                + thread
-                + " was rolled back, since that thread has ended and left it open; close"
-                + " transactions in the thread that began them");
+    warn(
+        "had a transaction of "
+            + thread
+            + " open, which was rolled back, since that thread has ended; close transactions in the"
+            + " thread that began them",
+        null);
+  }
+
+  /** Logs what has happened to this store. A log that fails is in nobody's way. */
+  void warn(String what, @Nullable Throwable thrown) {
+    try {
+      System.getLogger(Handle.class.getName())
+          .log(System.Logger.Level.WARNING, () -> name() + " " + what, thrown);
+    } catch (RuntimeException | Error e) {
+      // What is warned of is done.
+    }
   }
 
   /** Returns the thread whose transaction was undone, or null. */

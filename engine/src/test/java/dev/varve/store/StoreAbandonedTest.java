@@ -129,27 +129,51 @@ class StoreAbandonedTest {
   @Test
   @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
   void isUndoneAfterTheCloseWhereTheLogFails() throws Exception {
-    Handler failing =
-        new Handler() {
-          @Override
-          public void publish(LogRecord record) {
-            throw new IllegalStateException("planted");
-          }
-
-          @Override
-          public void flush() {}
-
-          @Override
-          public void close() {}
-        };
-    LOGGER.addHandler(failing);
-    try {
+    try (FailingLog log = new FailingLog()) {
       endAfterTheClose(Thread.ofPlatform().factory());
       reopen();
       left.clear();
       endAfterTheClose(Thread.ofPlatform().factory());
-    } finally {
-      LOGGER.removeHandler(failing);
+      assertThat(log.records).isEqualTo(2);
+    }
+  }
+
+  /** Here it is the next writer, and who closes. */
+  @Test
+  void isUndoneByOthersWhereTheLogFails() throws Exception {
+    try (FailingLog log = new FailingLog()) {
+      run(this::leaveOpen);
+      store.write(tx -> table.put(tx, KEY, KEY));
+      assertGone();
+      left.clear();
+      run(this::leaveOpen);
+      store.close();
+      assertThat(log.records).isEqualTo(2);
+    }
+    assertThat(observer.processes()).doesNotContain(processId());
+  }
+
+  /** A log that throws whenever it is written to. */
+  private static final class FailingLog extends Handler implements AutoCloseable {
+    volatile int records;
+
+    FailingLog() {
+      LOGGER.addHandler(this);
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one after the other
+    public void publish(LogRecord record) {
+      records++;
+      throw new IllegalStateException("planted");
+    }
+
+    @Override
+    public void flush() {}
+
+    @Override
+    public void close() {
+      LOGGER.removeHandler(this);
     }
   }
 
