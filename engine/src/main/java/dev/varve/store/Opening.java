@@ -52,6 +52,7 @@ final class Opening {
           "store " + path + " does not exist, and is not to be created; check the path");
     }
     checkFileSystem();
+    checkUnlocked();
     try (ProcessLock held = takeGate()) {
       if (!storage.exists(path) && !options.isImmutable()) {
         create();
@@ -71,6 +72,18 @@ final class Opening {
       } catch (Throwable e) {
         file.close();
         throw e;
+      }
+    }
+  }
+
+  /**
+   * Refuses what is no store before a lock file is made beside it, which could not be deleted
+   * again: others may be opening it. A store has its whole header from when it has its name.
+   */
+  private void checkUnlocked() {
+    if (gate.isNeeded() && !storage.exists(gate.lockFile()) && storage.exists(path)) {
+      try (StorageFile file = storage.open(path, FileAccess.READ)) {
+        StoreHeader.read(file);
       }
     }
   }

@@ -2,10 +2,16 @@
 package dev.varve.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.CorruptionException;
+import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedStorage;
+import dev.varve.file.StorageFile;
+import java.lang.foreign.MemorySegment;
 import java.math.BigInteger;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -138,6 +144,20 @@ class StoreOpeningTest {
     try (Store store = StoreLife.open(storage)) {
       byte[] count = store.read(t -> store.table("n").get(t, new byte[0]));
       assertThat(new BigInteger(count).intValue()).isEqualTo(4000);
+    }
+  }
+
+  /** A lock file could not be deleted again: others may be opening it. */
+  @Test
+  void leavesNothingBesideWhatIsNoStore() {
+    try (StorageFile file = storage.open(StoreLife.FILE, FileAccess.CREATE_NEW)) {
+      file.write(0, MemorySegment.ofArray(new byte[5000]));
+    }
+    for (StoreOptions each : List.of(StoreLife.OPTIONS, StoreLife.OPTIONS.readOnly())) {
+      assertThatThrownBy(() -> Store.open(new SmallStorage(storage), StoreLife.FILE, each))
+          .isInstanceOf(CorruptionException.class)
+          .hasMessageContaining("no store of Varve");
+      assertThat(storage.list(StoreLife.DIR)).containsExactly(StoreLife.FILE);
     }
   }
 }
