@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.store;
 
+import dev.varve.ConflictException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -27,8 +28,19 @@ record Switch(Storage storage, Path path, SharedState shared) {
   /**
    * Puts a file, which is durable and sealed, in the place of the store's. The caller holds the
    * turns and the gate.
+   *
+   * @throws ConflictException if another file was put in the store's place meanwhile, which stays
    */
   void begin(Path draft, long generation) {
+    try (StorageFile file = storage.open(path, FileAccess.READ)) {
+      if (identity(file) != shared.identity()) {
+        throw new ConflictException(
+            "store "
+                + path
+                + " was replaced by another file while it was compacted; close every handle of it"
+                + " and open it again");
+      }
+    }
     shared.switching(generation);
     try {
       storage.rename(draft, path);

@@ -4,12 +4,14 @@ package dev.varve.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.StorageFile;
 import java.lang.foreign.MemorySegment;
 import java.math.BigInteger;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -158,6 +160,32 @@ class StoreOpeningTest {
           .isInstanceOf(CorruptionException.class)
           .hasMessageContaining("no store of Varve");
       assertThat(storage.list(StoreLife.DIR)).containsExactly(StoreLife.FILE);
+    }
+  }
+
+  /** Somebody put another store at the path while a compaction went on. */
+  @Test
+  void aCompactionReplacesNoOtherStore() {
+    Path other = StoreLife.DIR.resolve("other");
+    try (Store made = Store.open(new SmallStorage(storage), other, StoreLife.OPTIONS)) {
+      put(made, 7);
+      put(made, 8);
+    }
+    Store store = StoreLife.open(storage);
+    put(store, 1);
+    assertThatThrownBy(() -> store.compact((pages, total) -> replace(other)))
+        .isInstanceOf(ConflictException.class)
+        .hasMessageContaining("was replaced by another file");
+    store.close();
+    assertThat(count(storage)).isEqualTo(2);
+  }
+
+  private void replace(Path other) {
+    if (storage.exists(other)) {
+      for (String each : List.of("s", "s-shm", "s-lock")) {
+        storage.delete(StoreLife.DIR.resolve(each));
+      }
+      storage.rename(other, StoreLife.FILE);
     }
   }
 }
