@@ -213,7 +213,7 @@ final class Replay {
                 + name
                 + "' in "
                 + command.source
-                + Nearest.hint(name, names)
+                + Nearest.to(name, names).map(near -> "; did you mean " + near + "?").orElse(".")
                 + " The columns are "
                 + String.join(", ", names));
       }

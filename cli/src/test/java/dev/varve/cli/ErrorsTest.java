@@ -66,6 +66,8 @@ class ErrorsTest {
         .contains("there is no column 'flight'")
         .contains("did you mean Flight Date?")
         .contains("The columns are Airport Name, Aircraft Make Model, Effect Amount of damage");
+    assertThat(CliRun.of("replay", BIRDS, "--columns", "nothing alike").assertFails(ExitCode.USAGE))
+        .contains("birdstrikes.arrow. The columns are Airport Name");
   }
 
   @Test
