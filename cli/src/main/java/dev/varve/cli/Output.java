@@ -2,6 +2,7 @@
 package dev.varve.cli;
 
 import dev.varve.arrow.Compression;
+import dev.varve.file.Storage;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
@@ -9,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.ThreadLocalRandom;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.ipc.ArrowWriter;
@@ -48,7 +50,8 @@ final class Output implements AutoCloseable {
       DictionaryProvider dictionaries,
       Compression compression)
       throws IOException {
-    Path path = isStandard(target) ? null : Path.of(target).toAbsolutePath();
+    Path path =
+        isStandard(target) ? null : real(Path.of(target)); // what a link names, not the link
     this.target = path;
     if (path == null) {
       this.temporary = null;
@@ -59,14 +62,14 @@ final class Output implements AutoCloseable {
       this.channel = new OutputChannel(FileChannel.open(path, StandardOpenOption.WRITE), target);
     } else {
       this.temporary =
-          path.resolveSibling("." + path.getFileName() + "." + ProcessHandle.current().pid());
+          path.resolveSibling(
+              "."
+                  + path.getFileName()
+                  + "."
+                  + Long.toHexString(ThreadLocalRandom.current().nextLong()));
       this.channel =
           new OutputChannel(
-              FileChannel.open(
-                  temporary,
-                  StandardOpenOption.CREATE,
-                  StandardOpenOption.TRUNCATE_EXISTING,
-                  StandardOpenOption.WRITE),
+              FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
               target);
     }
     try {
@@ -79,6 +82,14 @@ final class Output implements AutoCloseable {
       close();
       throw e;
     }
+  }
+
+  /**
+   * Returns where a file or directory is or will be, behind all links; a pipe has no such place.
+   */
+  static Path real(Path path) {
+    boolean special = Files.exists(path) && !Files.isRegularFile(path) && !Files.isDirectory(path);
+    return special ? path.toAbsolutePath() : Storage.real().realPath(path);
   }
 
   /** Returns whether an output is the standard output. */

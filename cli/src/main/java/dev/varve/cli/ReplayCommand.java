@@ -180,6 +180,13 @@ final class ReplayCommand implements Callable<Integer> {
     if (output != null && !Output.isStandard(output) && Files.isDirectory(Path.of(output))) {
       throw usage("--output " + output + " is a directory; give the path of a file");
     }
+    Path directory = isDirectory() ? Path.of(source) : cache;
+    if (output != null && directory != null && !Output.isStandard(output)) {
+      Path parent = Output.real(Path.of(output)).getParent();
+      if (Output.real(directory).equals(parent)) {
+        throw usage("--output " + output + " is in the directory of the cache; write it elsewhere");
+      }
+    }
     return new Replay(this, streams, interruption).run();
   }
 

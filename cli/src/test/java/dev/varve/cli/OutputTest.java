@@ -60,6 +60,45 @@ class OutputTest {
   }
 
   @Test
+  void whatALinkNamesIsWrittenAndTheLinkStays() throws IOException {
+    Path link = Files.createSymbolicLink(directory.resolve("link.arrow"), Path.of("out.arrow"));
+    for (int i = 0; i < 2; i++) { // The file is not there at first, then it is.
+      CliRun.of("replay", BIRDS, "--epochs", 1, "--output", link).ok();
+      assertThat(link).isSymbolicLink();
+      JsonNode report = CliRun.of("replay", directory.resolve("out.arrow"), "--json").json();
+      assertThat(report.get("checksum").asText()).isEqualTo(BIRDS_CHECKSUM);
+    }
+  }
+
+  /** What lies beside the output under a name that a process of this id would choose is left. */
+  @Test
+  void noFileBesideTheOutputIsTouched() throws IOException {
+    Path other = Files.writeString(directory.resolve("other"), "precious");
+    Path beside = directory.resolve(".out.arrow." + ProcessHandle.current().pid());
+    Files.createSymbolicLink(beside, other);
+    CliRun.of("replay", BIRDS, "--epochs", 1, "--output", directory.resolve("out.arrow")).ok();
+    assertThat(other).hasBinaryContent("precious".getBytes(StandardCharsets.UTF_8));
+    assertThat(beside).isSymbolicLink();
+  }
+
+  @Test
+  void anOutputInTheDirectoryOfTheCacheIsRefused() throws IOException {
+    Path cache = directory.resolve("cache");
+    Path link = directory.resolve("link");
+    CliRun.of("replay", BIRDS, "--cache", cache, "--keep", "--epochs", 1).ok();
+    Files.createSymbolicLink(link, cache);
+    for (Path out : List.of(cache.resolve("log.index"), link.resolve("log.index"))) {
+      assertThat(CliRun.of("replay", cache, "--output", out).assertFails(ExitCode.USAGE))
+          .contains("--output " + out + " is in the directory of the cache");
+    }
+    Path fresh = directory.resolve("fresh");
+    Object[] making = {"replay", BIRDS, "--cache", fresh, "--output", fresh.resolve("x.arrow")};
+    assertThat(CliRun.of(making).assertFails(ExitCode.USAGE)).contains("directory of the cache");
+    assertThat(fresh).doesNotExist();
+    CliRun.of("replay", cache).ok();
+  }
+
+  @Test
   void aProjectionFromABatchOnIsWhatIsWritten() throws IOException {
     Path out = directory.resolve("out.arrow");
     CliRun.of("replay", BIRDS, "--output", out, "--columns", "Cost Other,Origin State", "--from", 8)
