@@ -43,8 +43,9 @@ import org.jspecify.annotations.Nullable;
  * are made of them, and memory is only taken for bytes that are really there, so that damaged or
  * hostile input is a {@link CorruptionException} that says where. Dictionaries may be replaced, and
  * extended by deltas, also in files. Compressed bodies need {@code
- * org.apache.arrow:arrow-compression} on the class path. Big-endian data and metadata before
- * version V4 are refused.
+ * org.apache.arrow:arrow-compression} on the class path. Big-endian data, metadata before version
+ * V4, and deltas of values that arrow-vector cannot append, such as large lists and list views, are
+ * a {@link FormatVersionException}.
  *
  * <p>Bodies are read into memory of the reader's own, which the root's vectors lie over and which
  * is not charged to the allocator. What was transferred out of the root stays valid until it is
