@@ -233,7 +233,8 @@ class StoreEventsTest {
                     .flatMap(type -> type.getSettingDescriptors().stream())
                     .filter(setting -> setting.getName().equals("threshold"))
                     .map(SettingDescriptor::getDefaultValue))
-            .containsExactly("10 ms");
+            .isNotEmpty()
+            .containsOnly("10 ms"); // a class loader of another test may have its own
       }
     }
     assertThat(StoreCommitEvent.start()).isNull();
