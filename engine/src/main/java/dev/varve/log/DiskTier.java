@@ -606,27 +606,54 @@ final class DiskTier {
 
   /** Forces everything written so far to stable storage and raises the floor. */
   void sync() {
+    sync(List.of());
+  }
+
+  /**
+   * Syncs, and deletes files that no entry names before a mark says that all is done: who finds
+   * some of them beside a mark of this boot may so trust that it was one process that left them.
+   */
+  void sync(List<Path> strays) {
     requireHealthy();
     Journal to = journal;
     if (to == null) {
       return;
     }
     to.cut();
-    if (!entriesChanged && floor.length() == to.end() && !floor.pending()) {
+    if (!entriesChanged && floor.length() == to.end() && !floor.pending() && strays.isEmpty()) {
       markCurrent = namesThisBoot(floor);
       return;
     }
+    orLose(() -> force(to));
+    for (Path stray : strays) {
+      if (storage.exists(stray)) {
+        storage.delete(stray);
+      }
+    }
+    orLose(() -> mark(to, to.floor(boot, nextBatch, floor.number() + 1)));
+    dirty.clear();
+    dirtyDirectories = List.of();
+    entriesChanged = false;
+    markCurrent = true;
+    oldestUnsynced = Long.MAX_VALUE;
+    syncs++;
+  }
+
+  private void force(Journal to) {
+    // Should this process die, it is known that a failure may have been reported already.
+    mark(to, floor.next(true, boot));
+    for (LogSegment segment : dirty) {
+      force(segment);
+    }
+    for (Path changed : dirtyDirectories) {
+      storage.syncDirectory(changed);
+    }
+    side.sync();
+  }
+
+  private void orLose(Runnable step) {
     try {
-      // Should this process die, it is known that a failure may have been reported already.
-      mark(to, floor.next(true, boot));
-      for (LogSegment segment : dirty) {
-        force(segment);
-      }
-      for (Path changed : dirtyDirectories) {
-        storage.syncDirectory(changed);
-      }
-      side.sync();
-      mark(to, to.floor(boot, nextBatch, floor.number() + 1));
+      step.run();
     } catch (VarveException e) {
       lose(e);
       throw poisoned(e);
@@ -634,12 +661,6 @@ final class DiskTier {
       lose(e);
       throw e;
     }
-    dirty.clear();
-    dirtyDirectories = List.of();
-    entriesChanged = false;
-    markCurrent = true;
-    oldestUnsynced = Long.MAX_VALUE;
-    syncs++;
   }
 
   /**

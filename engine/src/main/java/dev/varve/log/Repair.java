@@ -60,12 +60,7 @@ final class Repair {
     }
     if (!recovery.trusted || recovery.torn || !strays.isEmpty()) {
       // A file goes only after the entry that released it, or the end that cut it off, is durable.
-      disk.sync();
-    }
-    for (Path stray : strays) {
-      if (storage.exists(stray)) {
-        storage.delete(stray);
-      }
+      disk.sync(strays);
     }
     try {
       for (LogSegment segment : index.segments) {
@@ -97,7 +92,9 @@ final class Repair {
     disk.recount();
     // Before the floor rises over an entry that says so, a segment has to be sealed.
     for (LogSegment segment : behind) {
-      if (segment.sealed && !footerHolds(segment)) {
+      if (segment.sealed && footerHolds(segment)) {
+        zeroGap(segment);
+      } else if (segment.sealed) {
         segment.sealed = false;
         disk.seal(segment);
         segment.closeFile();
@@ -123,6 +120,18 @@ final class Repair {
     try (StorageFile file = storage.open(segment.path, FileAccess.READ)) {
       return writer.checksum(file, segment.footerOffset, segment.footerBytes)
           == segment.footerChecksum;
+    }
+  }
+
+  /**
+   * Writes the zeros in front of a footer again, which went to the disk by themselves: what a torn
+   * write had left may be there, although the footer is.
+   */
+  private void zeroGap(LogSegment segment) {
+    if (segment.footerOffset > segment.end) {
+      try (StorageFile file = storage.open(segment.path, FileAccess.WRITE)) {
+        writer.zero(file, segment.end, segment.footerOffset);
+      }
     }
   }
 
