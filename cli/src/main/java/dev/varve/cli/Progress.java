@@ -71,6 +71,7 @@ final class Progress implements AutoCloseable {
               .setInitialMax(all)
               .setUnit(" " + unit, 1)
               .setStyle(ProgressBarStyle.ASCII)
+              .continuousUpdate() // else a step during the first drawing is shown with the next one
               .clearDisplayOnFinish()
               .setConsumer(new ConsoleProgressBarConsumer(out, WIDTH))
               .build();
