@@ -91,7 +91,7 @@ class FreeSpaceModelTest {
     steady = Txn.FIRST;
     reached.put(steady, new BitSet());
     reopen();
-    for (int turn = 0; turn < TURNS; turn++) {
+    for (int turn = 0; turn < TURNS || (turn < 20 * TURNS && !hasSeenEnough()); turn++) {
       movePins();
       if (random.nextInt(200) == 0) {
         recover();
@@ -101,9 +101,12 @@ class FreeSpaceModelTest {
     System.out.println(commits + " commits, " + aborts + " aborts, " + newLogs + " logs");
     assertThat(commits).isGreaterThan(TURNS / 2);
     assertThat(aborts).isGreaterThan(TURNS / 50);
-    assertThat(newLogs).isGreaterThan(TURNS / 100);
-    assertThat(turns).isPositive();
-    assertThat(stages).isPositive();
+    assertThat(hasSeenEnough()).isTrue();
+  }
+
+  /** Whether the rare events came often enough; a seed may need more turns than others for it. */
+  private boolean hasSeenEnough() {
+    return newLogs > TURNS / 100 && turns > 0 && stages > 0;
   }
 
   private static boolean isOver(Handle handle, Span span) {
