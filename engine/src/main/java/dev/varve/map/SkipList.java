@@ -207,7 +207,7 @@ final class SkipList {
    * one image that was current at the end.
    */
   void find(SkipListOp op, int level) {
-    long link = root();
+    long link = bytesKeys || op.above || op.below ? root() : descend(op.key, level);
     while (true) {
       if (!op.load(link)) {
         link = root();
@@ -297,6 +297,43 @@ final class SkipList {
 
   /** Reads the value of an 8-byte key with a number as value, without an op. */
   long get(long key, long ifAbsent) {
+    long link = descend(key, 0);
+    int id = SkipListHandle.id(link);
+    Words handle = space.words(id);
+    long handleAt = space.at(id);
+    long word = handle.getAcquire(handleAt);
+    int image = SkipListHandle.image(word);
+    if (image == 0 || SkipListHandle.isFrozen(word)) {
+      return slowGet(key, ifAbsent);
+    }
+    Words block = space.words(image);
+    long at = space.at(image);
+    long self = block.getPlain(at + SkipListImage.SELF);
+    long meta = block.getPlain(at + SkipListImage.META);
+    long next = block.getPlain(at + SkipListImage.NEXT);
+    long high = block.getPlain(at + SkipListImage.HIGH);
+    VarHandle.acquireFence();
+    if (handle.getOpaque(handleAt) != word
+        || self != link
+        || SkipListImage.level(meta) > 0
+        || (next != 0 && Long.compareUnsigned(key, high) >= 0)) {
+      return slowGet(key, ifAbsent);
+    }
+    long keys = at + SkipListImage.KEYS;
+    int last = lastUpTo(block, keys, SkipListImage.count(meta), key);
+    boolean found = last >= 0 && block.getPlain(keys + last) == key;
+    long value = found ? block.getPlain(keys + SkipListImage.room(meta) + last) : ifAbsent;
+    VarHandle.acquireFence();
+    return handle.getOpaque(handleAt) == word ? value : slowGet(key, ifAbsent);
+  }
+
+  /**
+   * Goes down from the root as long as each node covers the 8-byte key and has a hint for it.
+   *
+   * @return a link, from where {@link #find} finds the rest of the way: mostly of the node of the
+   *     level that covers the key
+   */
+  private long descend(long key, int level) {
     long link = root();
     while (true) {
       int id = SkipListHandle.id(link);
@@ -305,7 +342,7 @@ final class SkipList {
       long word = handle.getAcquire(handleAt);
       int image = SkipListHandle.image(word);
       if (image == 0) {
-        return slowGet(key, ifAbsent); // a hint of a node that is gone
+        return link;
       }
       Words block = space.words(image);
       long at = space.at(image);
@@ -317,30 +354,24 @@ final class SkipList {
       if (handle.getOpaque(handleAt) != word) {
         continue;
       }
-      if (self != link) {
-        return slowGet(key, ifAbsent); // likewise
-      }
-      if (next != 0 && Long.compareUnsigned(key, high) >= 0) {
-        link = next;
-        continue;
+      if (self != link
+          || SkipListImage.level(meta) <= level
+          || (next != 0 && Long.compareUnsigned(key, high) >= 0)) {
+        return link;
       }
       long keys = at + SkipListImage.KEYS;
-      int base =
-          lastUpTo(block, keys, SkipListImage.count(meta), key); // greatest entry not above the key
-      int level = SkipListImage.level(meta);
-      boolean found = base >= 0 && (level > 0 || block.getPlain(keys + base) == key);
-      long value = found ? block.getPlain(keys + SkipListImage.room(meta) + base) : ifAbsent;
+      int last = lastUpTo(block, keys, SkipListImage.count(meta), key);
+      if (last < 0) {
+        return link;
+      }
+      long hint = block.getPlain(keys + SkipListImage.room(meta) + last);
       VarHandle.acquireFence();
-      if (handle.getOpaque(handleAt) != word) {
-        continue;
+      if (handle.getOpaque(handleAt) == word) {
+        if (SkipListImage.level(meta) == level + 1) {
+          return hint;
+        }
+        link = hint;
       }
-      if (level == 0) {
-        return SkipListHandle.isFrozen(word) ? slowGet(key, ifAbsent) : value;
-      }
-      if (!found) {
-        return slowGet(key, ifAbsent);
-      }
-      link = value;
     }
   }
 

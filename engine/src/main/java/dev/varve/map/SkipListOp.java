@@ -288,7 +288,10 @@ final class SkipListOp {
     }
   }
 
-  /** Loads a word of each line of a node's image, so that it is on its way when it is needed. */
+  /**
+   * Loads a word of each of the first two lines of a node's image, so that they are on their way
+   * when they are needed; what follows them the processor then fetches by itself.
+   */
   long touch(long target) {
     int id = SkipListHandle.id(target);
     int ahead = SkipListHandle.image(space.words(id).getOpaque(space.at(id)));
@@ -297,12 +300,7 @@ final class SkipListOp {
     }
     Words words = space.words(ahead);
     long from = space.at(ahead);
-    long end = Math.min(words.size(), from + SkipListImage.key(2 * list.geometry.maxEntries()));
-    long sum = 0;
-    for (long line = from; line < end; line += 8) {
-      sum += words.getPlain(line);
-    }
-    return sum;
+    return words.getPlain(from) + words.getPlain(from + SkipListImage.KEYS);
   }
 
   /** Whether all that was read from the image stands, that is, it was current until now. */
