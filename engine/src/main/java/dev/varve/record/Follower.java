@@ -83,7 +83,9 @@ public final class Follower implements AutoCloseable {
   private boolean mustLook = true;
   private long lastLook;
   private long lastSize = -1;
-  private String refused = "";
+
+  /** The live file that was left last, which is not gone to again. */
+  private String leftLive = "";
 
   /** The records at hand: how many are left, of which file and epoch, and where the next one is. */
   private long left;
@@ -448,7 +450,7 @@ public final class Follower implements AutoCloseable {
       toFile(view);
     }
     // It can still have the name, if its writer died before it could delete it.
-    refused = view.key();
+    leftLive = view.identity();
     live = null;
     liveGone = false;
     view.close();
@@ -497,13 +499,12 @@ public final class Follower implements AutoCloseable {
     }
     try (StorageFile found = storage.open(name, FileAccess.READ)) {
       LiveView view = live;
-      String key = found.key();
       if (view != null) {
-        liveGone = !key.equals(view.key());
+        liveGone = !view.isOf(found);
         return liveGone;
       }
-      if (!key.equals(refused)) {
-        live = LiveView.open(storage, found, feed.id());
+      live = LiveView.open(storage, found, feed.id(), leftLive);
+      if (live != null) {
         inSlot = false;
         feed.forget();
       }

@@ -43,6 +43,7 @@ final class LiveView implements AutoCloseable {
 
   private final Path path;
   private final String key;
+  private final String identity;
   private final Mapping mapping;
   private final MemorySegment memory;
   private final int slotBytes;
@@ -86,13 +87,18 @@ final class LiveView implements AutoCloseable {
     this.key = file.key();
     this.slotBytes = LiveLayout.slotBytes(head);
     this.epoch = LiveLayout.epoch(head);
+    this.identity = identity(file, head);
     this.mapping = file.map(0, LiveLayout.fileBytes(slotBytes), MapAccess.READ_ONLY);
     this.memory = mapping.segment();
     this.buffer = arena.allocate(BATCH + Format.LARGE + 8, Format.UNIT);
   }
 
-  /** Opens a file if it is whole, of the record file with an id, and of this boot; else null. */
-  static @Nullable LiveView open(Storage storage, StorageFile file, long id) {
+  /**
+   * Opens a file if it is whole, of the record file with an id, and of this boot; else null.
+   *
+   * @param left the {@link #identity} of a file that is not to be opened again
+   */
+  static @Nullable LiveView open(Storage storage, StorageFile file, long id, String left) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment head = arena.allocate(LiveLayout.HEADER, Format.UNIT);
       return file.read(0, head) == head.byteSize()
@@ -100,14 +106,24 @@ final class LiveView implements AutoCloseable {
               && LiveLayout.isPossible(head, file.size())
               && LiveLayout.id(head) == id
               && LiveLayout.isOfBoot(head, storage.bootId().orElse(null))
+              && !identity(file, head).equals(left)
           ? new LiveView(file, head)
           : null;
     }
   }
 
-  /** Returns what tells this file from others. */
-  String key() {
-    return key;
+  private static String identity(StorageFile file, MemorySegment head) {
+    return file.key() + " " + LiveLayout.id(head) + " " + LiveLayout.epoch(head);
+  }
+
+  /** Returns what tells this file from all others, also from one that gets its inode later. */
+  String identity() {
+    return identity;
+  }
+
+  /** Tells whether a handle is of this file, which is open. */
+  boolean isOf(StorageFile file) {
+    return key.equals(file.key());
   }
 
   long epoch() {

@@ -215,10 +215,26 @@ class FollowerTest {
     }
   }
 
-  /**
-   * A large record whose append failed can be whole all the same, and a follower passes it that
-   * does not want it. Come to a live file, which does not count it, it reads again what is there.
-   */
+  /** The file system gives the next live file the inode of the one before. */
+  @Test
+  void theNextLiveFileIsFollowedToo(@TempDir Path dir) {
+    Path file = dir.resolve("f.vrec");
+    RecordWriterBuilder builder = RecordWriter.builder(file).acknowledge(Acknowledge.EACH);
+    builder.create().close();
+    try (Follower follower = Follower.open(file)) {
+      for (int session = 0; session < 3; session++) {
+        try (RecordWriter writer = builder.append()) {
+          writer.append(new byte[] {1});
+          assertThat(follower.poll(Duration.ofSeconds(10))).isTrue();
+          assertThat(follower.state()).isEqualTo(FollowerState.LIVE);
+        }
+        while (follower.state() != FollowerState.CLOSED) {
+          assertThat(follower.poll()).isFalse();
+        }
+      }
+    }
+  }
+
   @Test
   void byALinkToTheFile(@TempDir Path dir) throws IOException {
     Path file = dir.resolve("f.vrec");
@@ -232,6 +248,10 @@ class FollowerTest {
     }
   }
 
+  /**
+   * A large record whose append failed can be whole all the same, and a follower passes it that
+   * does not want it. Come to a live file, which does not count it, it reads again what is there.
+   */
   @Test
   void readsAgainWhatALiveFileDoesNotCount() {
     SimulatedStorage machine = RecordSamples.storage();
@@ -845,7 +865,7 @@ class FollowerTest {
       try (RecordWriter writer = LiveCrashTest.writer(storage).fileId(9).replace()) {
         writer.append(RecordSamples.random(1, 100));
         try (StorageFile file = storage.open(LIVE, FileAccess.READ);
-            LiveView view = LiveView.open(storage, file, 9)) {
+            LiveView view = LiveView.open(storage, file, 9, "")) {
           assertThat(view).isNotNull();
           assertThat(view.peek()).isTrue();
           view.enter();

@@ -136,7 +136,7 @@ class LiveFrameTest {
       try (RecordWriter writer = LiveCrashTest.writer(storage).fileId(9).replace()) {
         writer.append(RecordSamples.random(1, 100));
         try (StorageFile file = storage.open(LIVE, FileAccess.READ);
-            LiveView view = LiveView.open(storage, file, 9)) {
+            LiveView view = LiveView.open(storage, file, 9, "")) {
           assertThat(view).isNotNull();
           assertThat(view.peek()).isTrue();
           view.enter();
