@@ -64,10 +64,15 @@ final class DictionaryTracker implements AutoCloseable {
   void require(DictionaryProvider dictionaries) {
     for (long id : schema.dictionaryIds()) {
       Field expected = Objects.requireNonNull(schema.dictionaryValues(id));
-      Field found = vector(dictionaries, id).getField();
+      FieldVector found = vector(dictionaries, id);
       if (!StreamSchema.isLike(expected, found)) {
         throw new IllegalArgumentException(
-            "dictionary " + id + " has become " + found + "; expected values of " + expected);
+            "dictionary "
+                + id
+                + " has become "
+                + found.getField()
+                + "; expected values of "
+                + expected);
       }
     }
   }

@@ -16,7 +16,6 @@ import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
-import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.jspecify.annotations.Nullable;
 
@@ -305,8 +304,7 @@ final class Ingestion {
     Schema schema = root.getSchema();
     boolean same = schema.equals(first);
     for (int i = 0; same && i < first.getFields().size(); i++) {
-      Field found = root.getVector(i).getField();
-      if (!StreamSchema.isLike(first.getFields().get(i), found)) {
+      if (!StreamSchema.isLike(first.getFields().get(i), root.getVector(i))) {
         schema = new Schema(root.getFieldVectors().stream().map(FieldVector::getField).toList());
         same = false;
       }

@@ -7,7 +7,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import org.apache.arrow.vector.types.UnionMode;
+import org.apache.arrow.vector.FieldVector;
+import org.apache.arrow.vector.complex.DenseUnionVector;
 import org.apache.arrow.vector.types.pojo.ArrowType;
 import org.apache.arrow.vector.types.pojo.DictionaryEncoding;
 import org.apache.arrow.vector.types.pojo.Field;
@@ -74,28 +75,43 @@ final class StreamSchema {
   }
 
   /**
-   * Whether vectors of both fields are laid out alike, whatever their names. Arrow's sparse unions
-   * have the type ids of their children's types, not those of their field.
+   * Whether a vector is laid out as a field says, whatever its name. Its own field does not tell:
+   * that of a union has other type ids or another order of children, and may be an earlier one.
    */
-  static boolean isLike(Field expected, Field found) {
-    if (!isLike(expected.getType(), found.getType())
-        || expected.getChildren().size() != found.getChildren().size()) {
+  static boolean isLike(Field expected, FieldVector found) {
+    List<FieldVector> children = found.getChildrenFromFields();
+    if (expected.getChildren().size() != children.size()
+        || !isLike(expected.getType(), found, children)) {
       return false;
     }
-    for (int i = 0; i < expected.getChildren().size(); i++) {
-      if (!isLike(expected.getChildren().get(i), found.getChildren().get(i))) {
+    for (int i = 0; i < children.size(); i++) {
+      if (!isLike(expected.getChildren().get(i), children.get(i))) {
         return false;
       }
     }
     return true;
   }
 
-  private static boolean isLike(ArrowType expected, ArrowType found) {
-    return expected.equals(found)
-        || (expected instanceof ArrowType.Union a
-            && found instanceof ArrowType.Union b
-            && a.getMode() == UnionMode.Sparse
-            && b.getMode() == UnionMode.Sparse);
+  private static boolean isLike(ArrowType expected, FieldVector found, List<FieldVector> children) {
+    ArrowType type = found.getField().getType();
+    if (!(expected instanceof ArrowType.Union union)) {
+      return expected.equals(type);
+    }
+    return type instanceof ArrowType.Union other
+        && union.getMode() == other.getMode()
+        && (!(found instanceof DenseUnionVector dense)
+            || hasIds(union.getTypeIds(), dense, children));
+  }
+
+  private static boolean hasIds(
+      int @Nullable [] ids, DenseUnionVector found, List<FieldVector> children) {
+    for (int i = 0; i < children.size(); i++) {
+      int id = ids == null ? i : ids[i];
+      if (found.getVectorByType((byte) id) != children.get(i)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   Schema message() {

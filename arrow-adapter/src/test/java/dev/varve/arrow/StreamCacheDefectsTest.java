@@ -21,6 +21,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntConsumer;
 import java.util.stream.Stream;
 import org.apache.arrow.memory.BufferAllocator;
 import org.apache.arrow.memory.RootAllocator;
@@ -29,8 +30,11 @@ import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.IntVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.ViewVarCharVector;
+import org.apache.arrow.vector.complex.DenseUnionVector;
 import org.apache.arrow.vector.complex.StructVector;
+import org.apache.arrow.vector.types.UnionMode;
 import org.apache.arrow.vector.types.pojo.ArrowType;
+import org.apache.arrow.vector.types.pojo.Field;
 import org.apache.arrow.vector.types.pojo.FieldType;
 import org.apache.arrow.vector.types.pojo.Schema;
 import org.apache.arrow.vector.util.TransferPair;
@@ -268,33 +272,42 @@ class StreamCacheDefectsTest {
     FieldType ints = FieldType.nullable(new ArrowType.Int(32, true));
     StructVector struct = StructVector.empty("s", allocator);
     IntVector a = struct.addOrGet("a", ints, IntVector.class);
-    VectorSchemaRoot root = VectorSchemaRoot.of(struct);
-    BatchProducer source =
-        new BatchProducer() {
-          private int next;
-
-          @Override
-          public VectorSchemaRoot root() {
-            return root;
+    expectRejected(
+        VectorSchemaRoot.of(struct),
+        batch -> {
+          if (batch == 2) {
+            struct.addOrGet("b", ints, IntVector.class).setSafe(0, 7);
           }
+          struct.setIndexDefined(0);
+          a.setSafe(0, batch);
+        });
+  }
 
-          @Override
-          public boolean next() {
-            if (next == 2) {
-              struct.addOrGet("b", ints, IntVector.class).setSafe(0, 7);
-            }
-            struct.setIndexDefined(0);
-            a.setSafe(0, next++);
-            root.setRowCount(1);
-            return true;
-          }
+  /** Third: also where the vector does not tell, as a dense union of structs. */
+  @Test
+  void aBatchWhoseDenseUnionHasLeftTheSchemaIsRejected() throws Exception {
+    FieldType ints = FieldType.nullable(new ArrowType.Int(32, true));
+    Field struct =
+        ArrowSamples.nullable("s", new ArrowType.Struct(), new Field("a", ints, List.of()));
+    ArrowType type = new ArrowType.Union(UnionMode.Dense, new int[] {0});
+    Schema schema = new Schema(List.of(ArrowSamples.nullable("u", type, struct)));
+    VectorSchemaRoot root = VectorSchemaRoot.create(schema, allocator);
+    DenseUnionVector union = (DenseUnionVector) root.getVector(0);
+    expectRejected(
+        root,
+        batch -> {
+          union.setTypeId(0, (byte) 0);
+          union.setOffset(0, 0);
+          StructVector child = union.getStruct((byte) 0);
+          child.addOrGet(batch < 2 ? "a" : "b", ints, IntVector.class).setSafe(0, batch);
+          child.setIndexDefined(0);
+          child.setValueCount(1);
+        });
+  }
 
-          @Override
-          public void close() {
-            root.close();
-          }
-        };
-    try (StreamCache cache = builder(source).create();
+  /** The third of the batches is of another schema. */
+  private void expectRejected(VectorSchemaRoot root, IntConsumer fill) throws IOException {
+    try (StreamCache cache = builder(filled(root, fill)).create();
         StreamReader reader = cache.reader()) {
       for (int i = 0; i < 2; i++) {
         assertThat(reader.loadNextBatch()).isTrue();
@@ -306,6 +319,62 @@ class StreamCacheDefectsTest {
       }
       assertThat(cache.ingestedCount()).isEqualTo(2);
     }
+  }
+
+  /** Arrow tells the children of a dense union in the order of their type ids. */
+  @Test
+  void aDenseUnionOfAnyTypeIdsIsOfItsSchema() throws Exception {
+    for (int[] ids : new int[][] {{0, 1}, {5, 9}, {9, 5}, null}) {
+      Field[] children = {
+        ArrowSamples.nullable("i", new ArrowType.Int(32, true)),
+        ArrowSamples.nullable("l", new ArrowType.Int(64, true))
+      };
+      ArrowType type = new ArrowType.Union(UnionMode.Dense, ids);
+      Schema schema = new Schema(List.of(ArrowSamples.nullable("u", type, children)));
+      VectorSchemaRoot root = VectorSchemaRoot.create(schema, allocator);
+      DenseUnionVector union = (DenseUnionVector) root.getVector(0);
+      byte longs = (byte) (ids == null ? 1 : ids[1]);
+      BatchProducer source =
+          filled(
+              root,
+              batch -> {
+                union.setTypeId(0, longs);
+                union.setOffset(0, 0);
+                union.getBigIntVector(longs).setSafe(0, batch);
+                union.getBigIntVector(longs).setValueCount(1);
+              });
+      try (StreamCache cache = builder(source).create();
+          StreamReader reader = cache.reader()) {
+        for (long i = 0; i < 3; i++) {
+          assertThat(reader.loadNextBatch()).isTrue();
+          assertThat(reader.getVectorSchemaRoot().getVector(0).getObject(0)).isEqualTo(i);
+        }
+      }
+    }
+  }
+
+  /** Batches of one row, without an end. */
+  private static BatchProducer filled(VectorSchemaRoot root, IntConsumer fill) {
+    return new BatchProducer() {
+      private int next;
+
+      @Override
+      public VectorSchemaRoot root() {
+        return root;
+      }
+
+      @Override
+      public boolean next() {
+        fill.accept(next++);
+        root.setRowCount(1);
+        return true;
+      }
+
+      @Override
+      public void close() {
+        root.close();
+      }
+    };
   }
 
   /**
