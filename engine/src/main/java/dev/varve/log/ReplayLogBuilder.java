@@ -282,6 +282,9 @@ public final class ReplayLogBuilder {
     recovery.run();
     LogIndex index = recovery.index;
     try {
+      if (recovery.floor.entries() == 0) {
+        storage.syncDirectory(home); // its creator may have died before it did
+      }
       JournalReader reader = recovery.reader;
       boolean orderly = recovery.isOrderly();
       long cut = recovery.cutBytes();

@@ -4,12 +4,14 @@ package dev.varve.log;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.varve.VarveException;
+import dev.varve.file.Durability;
 import dev.varve.file.SimulatedCrash;
 import dev.varve.file.SimulatedStorage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -102,6 +104,34 @@ class LogCrashTest {
             .forEach(state -> check(script, storage, "power loss inside", script.durable, state));
       }
     }
+  }
+
+  /** A log whose creator died before its name was durable: who opens it makes up for that. */
+  @Test
+  void openedAfterACreationThatWasCutShort() {
+    LogScript.Setting setting =
+        new LogScript.Setting(Durability.NONE, WritePolicy.ON_INSERTION, 0, false);
+    boolean died = true;
+    int opened = 0;
+    for (int effect = 1; died; effect++) {
+      SimulatedStorage creating = SimulatedStorage.create(4);
+      creating.stopAtEffect(effect);
+      try {
+        setting.builder(creating).create().close();
+        died = false;
+      } catch (SimulatedCrash e) {
+        SimulatedStorage state = creating.killed();
+        if (!state.exists(LogScript.DIR.resolve(Journal.FILE))) {
+          continue;
+        }
+        opened++;
+        try (ReplayLog log = setting.builder(state).open()) {
+          log.append(List.of(), Batches.source(0, LogScript.MOST));
+          state.crashStates(200).forEach(lost -> setting.builder(lost).open().close());
+        }
+      }
+    }
+    assertThat(opened).isPositive();
   }
 
   /** The recovery from a crash is cut short itself. */
