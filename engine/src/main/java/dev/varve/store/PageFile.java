@@ -120,9 +120,23 @@ final class PageFile implements Pages, AutoCloseable {
     }
   }
 
-  /** Writes to the file, from an offset behind the start of a page on. */
+  /**
+   * Writes to the file, from an offset behind the start of a page on. Without read-ahead page by
+   * page: Linux keeps what one call wrote in one piece of its cache, up to 2 MiB, and writes the
+   * whole piece to disk for a byte of it that changes later.
+   */
   void write(long page, long offset, MemorySegment bytes) {
-    file.write((page << pageShift) + offset, bytes);
+    long from = (page << pageShift) + offset;
+    long end = from + bytes.byteSize();
+    if (readsAhead) {
+      file.write(from, bytes);
+      return;
+    }
+    for (long at = from; at < end; ) {
+      long next = Math.min(end, ((at >>> pageShift) + 1) << pageShift);
+      file.write(at, bytes.asSlice(at - from, next - at));
+      at = next;
+    }
   }
 
   /** Reads from the file, from an offset behind the start of a page on. Returns how many bytes. */

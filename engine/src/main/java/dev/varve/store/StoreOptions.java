@@ -270,11 +270,12 @@ public record StoreOptions(
    * lies around it: for a store that does not fit into memory and is used at random. There the
    * system reads 128 KiB to some megabytes for 4 KiB that are wanted, and drops other pages for
    * them. What is read in order, by a cursor or a backup, is read more slowly if it is not in
-   * memory.
+   * memory. Likewise, what is written by bulk loads, compaction and streams is written page by
+   * page, so that a page that changes later is written to disk alone, and not the 2 MiB around it.
    *
-   * <p>It is advice to the system, of this handle alone, by {@code madvise}: without effect unless
-   * {@linkplain Module#isNativeAccessEnabled native access} is granted to the engine, and on other
-   * systems than Linux and macOS.
+   * <p>Reading is by advice to the system, of this handle alone, by {@code madvise}: without effect
+   * unless {@linkplain Module#isNativeAccessEnabled native access} is granted to the engine, and on
+   * other systems than Linux and macOS.
    *
    * @return a copy
    */

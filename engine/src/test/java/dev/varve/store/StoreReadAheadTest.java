@@ -4,12 +4,17 @@ package dev.varve.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.varve.file.FileAccess;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -52,6 +57,40 @@ class StoreReadAheadTest {
       put(store);
       assertThat(flags(path)).isNotEmpty().allMatch(flags -> flags.contains(RANDOM));
     }
+  }
+
+  /** What the system keeps in one piece it writes to disk in one. */
+  @Test
+  void isWrittenPageByPageWithout() {
+    assertThat(writes(true)).containsExactly(3 * PAGE);
+    assertThat(writes(false)).containsExactly(PAGE - 100, PAGE, PAGE, 100L);
+  }
+
+  /** The sizes of writes to a file of three pages that begin in the midst of one. */
+  private List<Long> writes(boolean readsAhead) {
+    List<Long> sizes = new ArrayList<>();
+    Path path = dir.resolve("written-" + readsAhead);
+    byte[] bytes = new byte[(int) (3 * PAGE)];
+    new Random(1).nextBytes(bytes);
+    try (StorageFile file = Storage.real().open(path, FileAccess.CREATE_NEW)) {
+      file.extend(4 * PAGE);
+      StorageFile watched =
+          (StorageFile)
+              Proxy.newProxyInstance(
+                  StorageFile.class.getClassLoader(),
+                  new Class<?>[] {StorageFile.class},
+                  (proxy, method, args) -> {
+                    if (method.getName().equals("write")) {
+                      sizes.add(((MemorySegment) args[1]).byteSize());
+                    }
+                    return method.invoke(file, args);
+                  });
+      new PageFile(watched, 12, readsAhead).write(1, 100, MemorySegment.ofArray(bytes));
+      byte[] found = new byte[bytes.length];
+      file.read(PAGE + 100, MemorySegment.ofArray(found));
+      assertThat(found).isEqualTo(bytes);
+    }
+    return sizes;
   }
 
   private List<String> used(StoreOptions options) throws IOException {
