@@ -248,14 +248,7 @@ final class Walk {
   }
 
   private void enter(long id, long firstBlock, Map<String, byte[]> metadata, long first) {
-    long before = next();
-    if (!links.isEmpty()) {
-      before = 0;
-      for (Chain.Link link : links) {
-        before += link.base() < place ? link.records() : 0;
-      }
-    }
-    part = new Part(place, before, id, firstBlock, metadata);
+    part = new Part(place, before(), id, firstBlock, metadata);
     if (parts.isEmpty() || parts.getLast().base() < place) {
       parts.add(part);
     }
@@ -264,6 +257,18 @@ final class Walk {
     epoch = 0;
     closed = false;
     covered = false;
+  }
+
+  /** Returns how many numbers are taken by the parts in front of one that begins at the place. */
+  private long before() {
+    if (links.isEmpty()) {
+      return next();
+    }
+    long before = 0;
+    for (Chain.Link link : links) {
+      before += link.base() < place ? link.records() : 0;
+    }
+    return before;
   }
 
   /** Reads a header, and tells whether it is whole and may stand there. */
@@ -418,7 +423,9 @@ final class Walk {
           next = candidate.first;
           return false;
         }
-        if (candidate.offset == q - place) {
+        if (candidate.offset == q - place
+            && candidate.first >= 0
+            && candidate.first <= Long.MAX_VALUE - candidate.records - before()) {
           long base = place;
           enter(candidate.id, q - place, Map.of(), candidate.first);
           damage(

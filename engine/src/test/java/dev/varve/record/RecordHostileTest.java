@@ -8,6 +8,7 @@ import dev.varve.file.SimulatedStorage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -50,6 +51,32 @@ class RecordHostileTest {
       assertThat(reader.count()).isNotNegative();
       assertThat(RecordSamples.readAll(reader)).hasSizeGreaterThanOrEqualTo(3);
     }
+  }
+
+  /** A second part without a header whose first block would make the numbers wrap. */
+  @Test
+  void aPartThatBeginsBeyondAllNumbers() {
+    byte[] file = RecordSamples.nested();
+    List<PageDecoder.Piece> pieces = new PageDecoder(file).pieces;
+    PageDecoder.Piece header =
+        pieces.stream().filter(p -> p.kind() == 0 && p.begin() > 0).findFirst().orElseThrow();
+    PageDecoder.Piece block =
+        pieces.stream()
+            .filter(p -> p.kind() == 1 && p.begin() > header.begin())
+            .findFirst()
+            .orElseThrow();
+    file[header.begin()] ^= 1;
+    for (int at : new int[] {block.begin(), block.end() - 64}) {
+      RecordHostile.set(file, at + 24, 8, Long.MAX_VALUE - 2);
+      RecordHostile.seal(file, at);
+    }
+    SimulatedStorage storage = RecordSamples.machine(file);
+    try (RecordReader reader = RecordSamples.reader(storage).onDamage(OnDamage.SKIP).open()) {
+      assertThat(reader.count()).isNotNegative();
+      assertThat(RecordSamples.readAll(reader)).isNotEmpty();
+      assertThat(reader.skipped()).isNotEmpty();
+    }
+    assertThat(RecordFiles.verify(RecordSamples.FILE, storage).damage()).isNotEmpty();
   }
 
   /** A footer whose part would begin so far before the file that the numbers wrap. */
