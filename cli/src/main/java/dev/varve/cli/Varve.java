@@ -24,8 +24,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "Exit codes: 0 done, 1 defect, 2 wrong usage, 3 not found, 4 invalid input, 5 full, 6 in use"
-          + " or existing, 7 refused by the system, 8 library or access missing, 130 interrupted,"
-          + " 141 broken pipe."
+          + " or existing, 7 refused by the system, 8 library or access missing, 129, 130"
+          + " and 143 ended by SIGHUP, SIGINT and SIGTERM, 141 broken pipe."
     })
 public final class Varve implements Runnable {
   @Spec private CommandSpec spec;
