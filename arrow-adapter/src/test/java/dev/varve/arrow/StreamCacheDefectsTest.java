@@ -353,6 +353,27 @@ class StreamCacheDefectsTest {
     }
   }
 
+  /** A root whose field says other type ids than its vector has for the same children. */
+  @Test
+  void aDenseUnionOfOtherTypeIdsIsRejected() throws Exception {
+    Field[] children = {
+      ArrowSamples.nullable("a", new ArrowType.Int(32, true)),
+      ArrowSamples.nullable("b", new ArrowType.Int(64, true))
+    };
+    ArrowType told = new ArrowType.Union(UnionMode.Dense, new int[] {5, 9});
+    ArrowType made = new ArrowType.Union(UnionMode.Dense, new int[] {9, 5});
+    FieldVector union = ArrowSamples.nullable("u", made, children).createVector(allocator);
+    VectorSchemaRoot root =
+        new VectorSchemaRoot(
+            List.of(ArrowSamples.nullable("u", told, children)), List.of(union), 0);
+    try (StreamCache cache = builder(filled(root, batch -> {})).create();
+        StreamReader reader = cache.reader()) {
+      assertThatThrownBy(reader::loadNextBatch)
+          .isInstanceOf(UpstreamException.class)
+          .hasMessageContaining("schema");
+    }
+  }
+
   /** Batches of one row, without an end. */
   private static BatchProducer filled(VectorSchemaRoot root, IntConsumer fill) {
     return new BatchProducer() {
