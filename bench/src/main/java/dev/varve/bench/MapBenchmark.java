@@ -43,9 +43,19 @@ public class MapBenchmark {
   @Param({"1000000", "10000000"})
   public long entries;
 
-  /** Whether a full collection comes before the measurement. */
-  @Param("false")
-  public boolean collect;
+  /** Which collection comes before the measurement, which moves what is on the heap. */
+  public enum Collection {
+    /** None, if the young generation holds all. */
+    NONE,
+    /** One of the young generation. */
+    YOUNG,
+    /** One of all. */
+    FULL
+  }
+
+  /** The collection. */
+  @Param("NONE")
+  public Collection collection = Collection.NONE;
 
   private MapPeer peer = MapPeers.ARRAY.create(Kind.NUMBERS, 0);
 
@@ -59,8 +69,10 @@ public class MapBenchmark {
         session.put(i);
       }
     }
-    if (collect) {
-      System.gc();
+    switch (collection) {
+      case YOUNG -> OrderedMaps.collectYoung();
+      case FULL -> System.gc();
+      case NONE -> {}
     }
   }
 

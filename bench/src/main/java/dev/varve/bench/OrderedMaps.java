@@ -88,7 +88,7 @@ public final class OrderedMaps {
   }
 
   /** Fills the young generation until it is collected, which moves what lives. */
-  private static void collectYoung() {
+  static void collectYoung() {
     long before = collections();
     for (long n = 0; collections() == before; n++) {
       Rounds.use(new byte[1 << 16].length);
