@@ -16,10 +16,14 @@ import java.util.Map;
  * </pre>
  *
  * <p>Files are in {@code target/stores}. {@code -Dvarve.bench.only=REGEX} in {@code BENCH_JVM}
- * chooses among the stores.
+ * chooses among the stores, {@code -Dvarve.bench.noReadAhead=true} switches read-ahead off where
+ * that can be done, {@code -Dvarve.bench.puts=true} fills them by puts in random order.
  */
 public final class StoreSizes {
   private static final long BATCH = 1000;
+
+  /** Whether it is filled by puts in random order, in place of a load. */
+  private static final boolean PUTS = Boolean.getBoolean("varve.bench.puts");
 
   private final int valueBytes;
   private final long nanos;
@@ -60,9 +64,13 @@ public final class StoreSizes {
       throws Exception {
     try (StorePeer peer = opener.open(directory, valueBytes, entries, false);
         StorePeer.Client client = peer.client()) {
-      StorePeer.Keys any = (to, i) -> to.key(to.random.nextLong(entries), true);
+      StorePeer.Keys any = (to, i) -> to.key(to.random.nextLong(entries), !PUTS);
       long start = System.nanoTime();
-      client.load(entries);
+      if (PUTS) {
+        client.put(entries, BATCH, (to, i) -> to.key(i, false));
+      } else {
+        client.load(entries);
+      }
       double load = entries * 1e9 / (System.nanoTime() - start);
       double get = perSecond(BATCH, () -> client.get(BATCH, true, any));
       double put = perSecond(BATCH, () -> client.put(BATCH, 1, any));

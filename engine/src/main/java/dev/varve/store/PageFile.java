@@ -210,10 +210,33 @@ final class PageFile implements Pages, AutoCloseable {
 
   @Override
   public void extend(long pageCount) {
-    if (file.size() < pageCount << pageShift) {
-      file.extend(pageCount << pageShift);
+    long size = file.size();
+    long wanted = pageCount << pageShift;
+    if (size < wanted) {
+      if (readsAhead) {
+        file.extend(wanted);
+      } else {
+        extendByPages(size, wanted);
+      }
     }
     map(pageCount);
+  }
+
+  /** As the file does it, but page by page, for the reason that {@link #write} has. */
+  private void extendByPages(long size, long wanted) {
+    try {
+      for (long at = size; at < wanted; ) {
+        at = Math.min(wanted, ((at >>> pageShift) + 1) << pageShift);
+        file.extend(at);
+      }
+    } catch (RuntimeException | Error e) {
+      try {
+        file.truncate(size);
+      } catch (RuntimeException again) {
+        e.addSuppressed(again);
+      }
+      throw e;
+    }
   }
 
   CorruptionException noSuchPage(long page, long pageCount) {

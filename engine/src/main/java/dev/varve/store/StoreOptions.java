@@ -270,8 +270,9 @@ public record StoreOptions(
    * lies around it: for a store that does not fit into memory and is used at random. There the
    * system reads 128 KiB to some megabytes for 4 KiB that are wanted, and drops other pages for
    * them. What is read in order, by a cursor or a backup, is read more slowly if it is not in
-   * memory. Likewise, what is written by bulk loads, compaction and streams is written page by
-   * page, so that a page that changes later is written to disk alone, and not the 2 MiB around it.
+   * memory. Likewise, what is written by bulk loads, compaction and streams, and the zeros by which
+   * the file grows, are written page by page, so that a page that changes later is written to disk
+   * alone, and not the 2 MiB around it.
    *
    * <p>Reading is by advice to the system, of this handle alone, by {@code madvise}: without effect
    * unless {@linkplain Module#isNativeAccessEnabled native access} is granted to the engine, and on

@@ -2,9 +2,12 @@
 package dev.varve.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.varve.FullException;
 import dev.varve.file.FileAccess;
+import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import java.io.IOException;
@@ -15,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -75,22 +79,64 @@ class StoreReadAheadTest {
     try (StorageFile file = Storage.real().open(path, FileAccess.CREATE_NEW)) {
       file.extend(4 * PAGE);
       StorageFile watched =
-          (StorageFile)
-              Proxy.newProxyInstance(
-                  StorageFile.class.getClassLoader(),
-                  new Class<?>[] {StorageFile.class},
-                  (proxy, method, args) -> {
-                    if (method.getName().equals("write")) {
-                      sizes.add(((MemorySegment) args[1]).byteSize());
-                    }
-                    return method.invoke(file, args);
-                  });
+          watched(file, "write", args -> sizes.add(((MemorySegment) args[1]).byteSize()));
       new PageFile(watched, 12, readsAhead).write(1, 100, MemorySegment.ofArray(bytes));
       byte[] found = new byte[bytes.length];
       file.read(PAGE + 100, MemorySegment.ofArray(found));
       assertThat(found).isEqualTo(bytes);
     }
     return sizes;
+  }
+
+  /** A file that grows by zeros is written likewise. */
+  @Test
+  void growsPageByPageWithout() {
+    assertThat(extensions(true)).containsExactly(7 * PAGE);
+    assertThat(extensions(false)).containsExactly(5 * PAGE, 6 * PAGE, 7 * PAGE);
+  }
+
+  /** The lengths that a file of four pages and a half gets until it has seven. */
+  private List<Long> extensions(boolean readsAhead) {
+    List<Long> lengths = new ArrayList<>();
+    Path path = dir.resolve("extended-" + readsAhead);
+    try (StorageFile file = Storage.real().open(path, FileAccess.CREATE_NEW)) {
+      file.extend(9 * PAGE / 2);
+      PageFile pages =
+          new PageFile(
+              watched(file, "extend", args -> lengths.add((Long) args[0])), 12, readsAhead);
+      pages.extend(7);
+      assertThat(pages.map(7).pageCount()).isEqualTo(7);
+    }
+    return lengths;
+  }
+
+  /** A disk that becomes full on the way leaves the file as long as it was. */
+  @Test
+  void isAsLongAsItWasWhereItCannotGrow() {
+    for (boolean readsAhead : new boolean[] {true, false}) {
+      SimulatedStorage storage = SimulatedStorage.create(1);
+      try (StorageFile file = storage.open(Path.of("/full"), FileAccess.CREATE_NEW)) {
+        file.extend(2 * PAGE);
+        storage.capacity(4 * PAGE);
+        PageFile pages = new PageFile(file, 12, readsAhead);
+        assertThatThrownBy(() -> pages.extend(7)).isInstanceOf(FullException.class);
+        assertThat(file.size()).isEqualTo(2 * PAGE);
+      }
+    }
+  }
+
+  /** A file that tells what it is called with. */
+  private static StorageFile watched(StorageFile file, String name, Consumer<Object[]> watcher) {
+    return (StorageFile)
+        Proxy.newProxyInstance(
+            StorageFile.class.getClassLoader(),
+            new Class<?>[] {StorageFile.class},
+            (proxy, method, args) -> {
+              if (method.getName().equals(name)) {
+                watcher.accept(args);
+              }
+              return method.invoke(file, args);
+            });
   }
 
   private List<String> used(StoreOptions options) throws IOException {
