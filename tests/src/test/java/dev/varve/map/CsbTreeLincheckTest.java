@@ -11,6 +11,7 @@ import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.jetbrains.lincheck.util.LoggingLevel;
 import org.junit.jupiter.api.Test;
 
 /** As {@link SkipListLincheckTest}, for the tree. */
@@ -101,13 +102,14 @@ public class CsbTreeLincheckTest {
   void modelChecking() {
     new ModelCheckingOptions()
         .iterations(LONG ? 200 : 5)
-        .invocationsPerIteration(LONG ? 5_000 : 100)
+        .invocationsPerIteration(LONG ? 1_000 : 100)
         .threads(2)
         .actorsPerThread(LONG ? 3 : 2)
         .actorsBefore(2)
         .actorsAfter(2)
         .loopIterationsBeforeThreadSwitch(LOOPS)
         .loopBound(100 * LOOPS)
+        .logLevel(LONG ? LoggingLevel.INFO : LoggingLevel.WARN)
         .sequentialSpecification(Model.class)
         .check(CsbTreeLincheckTest.class);
   }
@@ -121,6 +123,7 @@ public class CsbTreeLincheckTest {
         .actorsPerThread(3)
         .actorsBefore(4)
         .actorsAfter(4)
+        .logLevel(LONG ? LoggingLevel.INFO : LoggingLevel.WARN)
         .sequentialSpecification(Model.class)
         .check(CsbTreeLincheckTest.class);
   }

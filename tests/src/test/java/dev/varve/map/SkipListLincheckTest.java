@@ -8,6 +8,7 @@ import org.jetbrains.lincheck.datastructures.ModelCheckingOptions;
 import org.jetbrains.lincheck.datastructures.Operation;
 import org.jetbrains.lincheck.datastructures.Param;
 import org.jetbrains.lincheck.datastructures.StressOptions;
+import org.jetbrains.lincheck.util.LoggingLevel;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -110,7 +111,7 @@ public class SkipListLincheckTest {
   void modelChecking() {
     new ModelCheckingOptions()
         .iterations(LONG ? 200 : 5)
-        .invocationsPerIteration(LONG ? 5_000 : 100)
+        .invocationsPerIteration(LONG ? 1_000 : 100)
         .threads(2)
         .actorsPerThread(LONG ? 3 : 2)
         .actorsBefore(2)
@@ -118,6 +119,7 @@ public class SkipListLincheckTest {
         .checkObstructionFreedom(true)
         .loopIterationsBeforeThreadSwitch(LOOPS)
         .loopBound(100 * LOOPS)
+        .logLevel(LONG ? LoggingLevel.INFO : LoggingLevel.WARN)
         .sequentialSpecification(Model.class)
         .check(SkipListLincheckTest.class);
   }
@@ -131,6 +133,7 @@ public class SkipListLincheckTest {
         .actorsPerThread(3)
         .actorsBefore(4)
         .actorsAfter(4)
+        .logLevel(LONG ? LoggingLevel.INFO : LoggingLevel.WARN)
         .sequentialSpecification(Model.class)
         .check(SkipListLincheckTest.class);
   }
