@@ -122,7 +122,8 @@ final class Salvage {
         return;
       }
       long end = end(slot, run);
-      if (end > LiveLayout.SLOT && slot.get(LE_LONG, LiveLayout.RUN) == run) {
+      if (end > LiveLayout.SLOT) {
+        checkHead(slot, run);
         take(slot, end, part, state);
       }
     }
@@ -160,6 +161,17 @@ final class Salvage {
           Long.toHexString(word));
     }
     return at;
+  }
+
+  /** The head was written before the first frame, which is there. */
+  private void checkHead(MemorySegment slot, long run) {
+    long said = slot.get(LE_LONG, LiveLayout.RUN);
+    if (said != run) {
+      throw damaged(
+          LiveLayout.slotAt(run, LiveLayout.slotBytes(head)),
+          "the head of run " + run + ", of which records are published",
+          "run " + said);
+    }
   }
 
   private void take(MemorySegment slot, long end, PartWriter part, WriterState state) {

@@ -370,6 +370,17 @@ class LiveFrameTest {
     assertRefused(third, live);
   }
 
+  /** A head that names another run than the first word, which it was written before. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 2, 3, -1, Long.MIN_VALUE})
+  void headOfAnotherRun(long run) {
+    Third third = new Third();
+    byte[] live = third.after.clone();
+    int slotBytes = (live.length - LiveLayout.PAGE) / 2;
+    words(live).putLong((int) LiveLayout.slotAt(1, slotBytes) + LiveLayout.RUN, run);
+    assertRefused(third, live);
+  }
+
   private static void assertRefused(Third third, byte[] live) {
     assertSalvageRefused(third, live);
     try (Follower follower = follower(third.machine(live))) {
