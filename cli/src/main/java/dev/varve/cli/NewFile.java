@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.cli;
 
+import dev.varve.NotFoundException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.concurrent.ThreadLocalRandom;
@@ -36,8 +40,31 @@ final class NewFile implements WritableByteChannel {
     }
     String suffix = Long.toHexString(ThreadLocalRandom.current().nextLong());
     temporary = target.resolveSibling("." + target.getFileName() + "." + suffix);
-    file = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    file = create(temporary, path.toString());
     channel = new OutputChannel(file, path.toString());
+  }
+
+  /**
+   * Creates the temporary file of a target, by which errors name it, since nobody knows the other.
+   *
+   * @param target as the user has named it
+   */
+  static FileChannel create(Path temporary, String target) throws IOException {
+    try {
+      return FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+    } catch (NoSuchFileException e) {
+      throw new NotFoundException(
+          "cannot create "
+              + target
+              + ": the directory "
+              + temporary.getParent()
+              + " does not exist; create it, or give another path",
+          e);
+    } catch (AccessDeniedException e) {
+      throw new AccessDeniedException(target);
+    } catch (FileSystemException e) {
+      throw new FileSystemException(target, null, e.getReason());
+    }
   }
 
   @Override

@@ -67,10 +67,7 @@ final class Output implements AutoCloseable {
                   + path.getFileName()
                   + "."
                   + Long.toHexString(ThreadLocalRandom.current().nextLong()));
-      this.channel =
-          new OutputChannel(
-              FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
-              target);
+      this.channel = new OutputChannel(NewFile.create(temporary, target), target);
     }
     try {
       this.writer =

@@ -117,6 +117,27 @@ class ErrorsTest {
     CliRun.of("delete", directory).assertFails(ExitCode.NOT_FOUND);
   }
 
+  /** An output is named as the user has named it, not by the name that it has meanwhile. */
+  @Test
+  void anOutputThatCannotBeCreatedIsNamed() {
+    Path missing = directory.resolve("missing");
+    Path output = missing.resolve("out.arrow");
+    assertThat(CliRun.of("replay", BIRDS, "--output", output).assertFails(ExitCode.NOT_FOUND))
+        .contains("cannot create " + output + ": the directory " + missing + " does not exist")
+        .contains("create it")
+        .doesNotContain(".out.arrow.");
+    Path file = BIRDS.resolve("out.arrow");
+    assertThat(CliRun.of("replay", BIRDS, "--output", file).assertFails(ExitCode.IO))
+        .contains(file + ": Not a directory")
+        .doesNotContain(".out.arrow.");
+    Path store = directory.resolve("store");
+    CliRun.of("store", "put", store, "t", "a", "1", "--create").ok();
+    Path dump = missing.resolve("dump.csv");
+    assertThat(CliRun.of("store", "dump", store, "--output", dump).assertFails(ExitCode.NOT_FOUND))
+        .contains("cannot create " + dump + ": the directory " + missing + " does not exist")
+        .doesNotContain(".dump.csv.");
+  }
+
   @Test
   void whatIsNotArrowOrIsDamagedIsInvalid() throws IOException {
     Path file = directory.resolve("file");
