@@ -366,9 +366,7 @@ public final class Follower implements AutoCloseable {
             if (fromSlot(view)) {
               return true;
             }
-          } else if (step == LiveView.Step.ENDED
-              && view.peek()
-              && view.nextFirst() == view.number()) {
+          } else if (step == LiveView.Step.ENDED && view.peek() && view.isNext()) {
             view.enter();
           } else {
             toFile(view);
@@ -382,7 +380,7 @@ public final class Follower implements AutoCloseable {
           return true;
         }
         if (view.peek()) {
-          if (view.nextFirst() <= feed.next()) {
+          if (follows(view, sealed)) {
             view.enter();
             inSlot = true;
             continue;
@@ -390,7 +388,7 @@ public final class Follower implements AutoCloseable {
           if (view.sealed() > sealed) {
             continue;
           }
-          throw view.missing(feed.next());
+          throw view.misplaced(feed.place(), feed.next());
         }
         if (view.sealed() > sealed) {
           continue;
@@ -403,6 +401,18 @@ public final class Follower implements AutoCloseable {
         return false;
       }
     }
+  }
+
+  /**
+   * Tells whether a run begins where the file does not go on, or before: then the file has records
+   * of it. What was passed before the live file was come to can be behind S.
+   */
+  private boolean follows(LiveView view, long sealed) {
+    long place = feed.place();
+    long offset = view.nextOffset();
+    return view.nextFirst() == feed.next()
+        ? offset == place || (offset < place && place > sealed)
+        : view.nextFirst() < feed.next() && offset < place;
   }
 
   private boolean fromFile(long limit, long settled) {

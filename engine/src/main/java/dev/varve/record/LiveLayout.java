@@ -85,6 +85,7 @@ final class LiveLayout {
   static final VarHandle LONG = LE_LONG.varHandle();
   static final VarHandle INT = LE_INT.varHandle();
 
+  static final int EPOCH = 40;
   private static final int BOOT = 44;
   private static final int BOOT_BYTES = 80;
   private static final int CHECKSUM = 124;
@@ -157,7 +158,7 @@ final class LiveLayout {
     page.set(LE_INT, 8, VERSION);
     page.set(LE_INT, 12, slotBytes);
     page.set(LE_LONG, 32, id);
-    page.set(LE_INT, 40, (int) epoch);
+    page.set(LE_INT, EPOCH, (int) epoch);
     byte[] text = bootBytes(boot);
     MemorySegment.copy(text, 0, page, Layouts.BYTE, BOOT, text.length);
     page.set(LE_INT, CHECKSUM, Format.checksum(crc, page, 0, CHECKSUM));
@@ -201,7 +202,7 @@ final class LiveLayout {
   }
 
   static long epoch(MemorySegment page) {
-    return Integer.toUnsignedLong(page.get(LE_INT, 40));
+    return Integer.toUnsignedLong(page.get(LE_INT, EPOCH));
   }
 
   static boolean isOfBoot(MemorySegment page, @Nullable String boot) {

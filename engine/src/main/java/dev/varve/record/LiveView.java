@@ -79,6 +79,9 @@ final class LiveView implements AutoCloseable {
   private long nextOffset;
   private long nextFirst;
 
+  /** S then. */
+  private long nextSealed;
+
   private long state;
   private boolean broken;
 
@@ -183,6 +186,16 @@ final class LiveView implements AutoCloseable {
     return nextFirst;
   }
 
+  /** Returns where in the file that run begins; {@link #peek} has seen that it is at most S. */
+  long nextOffset() {
+    return nextOffset;
+  }
+
+  /** Tells whether that run begins behind what was read, and nothing of it was in the file. */
+  boolean isNext() {
+    return nextFirst == number && nextOffset == nextSealed;
+  }
+
   /** Looks for a run of which something is published. */
   boolean peek() {
     try {
@@ -210,10 +223,14 @@ final class LiveView implements AutoCloseable {
         long said = memory.get(LE_LONG, slot + LiveLayout.RUN);
         nextOffset = memory.get(LE_LONG, slot + LiveLayout.OFFSET);
         nextFirst = memory.get(LE_LONG, slot + LiveLayout.FIRST);
+        nextSealed = wordAt(LiveLayout.S);
         Faults.surface();
         if (!isOverrun(nextRun)) {
-          if (said != nextRun || nextOffset < 0 || nextFirst < 0) {
-            throw damaged(slot, "the head of run " + nextRun, "run " + said);
+          if (said != nextRun || nextOffset < 0 || nextOffset > nextSealed || nextFirst < 0) {
+            throw damaged(
+                slot,
+                "the head of run " + nextRun + ", from an offset up to " + nextSealed,
+                "run " + said + " from offset " + nextOffset + " and record " + nextFirst);
           }
           return true;
         }
@@ -320,12 +337,18 @@ final class LiveView implements AutoCloseable {
     return broken;
   }
 
-  /** Returns what to throw if the record file ends before the run begins. */
-  CorruptionException missing(long next) {
+  /** Returns what to throw if the run does not begin where the record file says. */
+  CorruptionException misplaced(long place, long next) {
     return damaged(
         LiveLayout.slotAt(nextRun, slotBytes),
-        "a run from record " + next + ", with which the record file ends",
-        "one from " + nextFirst);
+        "the head of run "
+            + nextRun
+            + ", from offset "
+            + place
+            + " and record "
+            + next
+            + ", to which the record file was read, or before both",
+        "offset " + nextOffset + " and record " + nextFirst);
   }
 
   private CorruptionException damaged(long at, String expected, String actual) {

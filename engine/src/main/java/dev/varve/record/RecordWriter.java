@@ -149,7 +149,7 @@ public final class RecordWriter implements AutoCloseable {
 
   /** Takes over what a writer that died has published, and begins to publish. */
   private void begin(WriterState state, Acknowledge acknowledge) {
-    long epoch = Salvage.into(part, storage, path, state);
+    long epoch = Salvage.into(part, storage, file, state);
     if (acknowledge == Acknowledge.EACH) {
       part.publish(path, epoch);
     } else {

@@ -21,16 +21,19 @@ import java.nio.file.Path;
 final class Salvage {
   private final StorageFile file;
   private final MemorySegment head;
+  private final StorageFile records;
 
-  private Salvage(StorageFile file, MemorySegment head) {
+  private Salvage(StorageFile file, MemorySegment head, StorageFile records) {
     this.file = file;
     this.head = head;
+    this.records = records;
   }
 
   /**
    * Writes what there is behind the end of a part, in blocks of the epoch that published it.
    *
    * @param part goes on where recovery said, and has appended nothing
+   * @param records the file that the part is in
    * @param state what recovery said
    * @return the epoch of the writer that goes on, which the part is set to: above all that the
    *     file, a live file or a cursor says, also where power loss has taken what was of these
@@ -38,8 +41,8 @@ final class Salvage {
    * @throws FormatVersionException if another release wrote it, in this boot
    * @throws dev.varve.FullException if the disk is full; nothing is lost
    */
-  static long into(PartWriter part, Storage storage, Path recordFile, WriterState state) {
-    Path path = LiveFile.path(recordFile);
+  static long into(PartWriter part, Storage storage, StorageFile records, WriterState state) {
+    Path path = LiveFile.path(records.path());
     long epoch = state.epoch();
     if (storage.exists(path)) {
       try (StorageFile file = storage.open(path, FileAccess.READ);
@@ -48,18 +51,18 @@ final class Salvage {
         if (isOf(state.id(), file, head)) {
           epoch = Math.max(epoch, LiveLayout.epoch(head) + 1);
           if (counts(storage, file, head)) {
-            new Salvage(file, head).run(part, state);
+            new Salvage(file, head, records).run(part, state);
           }
         }
       }
     }
     if (!state.named()) {
-      epoch = Math.max(epoch, FollowerCursor.newestEpoch(storage, recordFile) + 1);
+      epoch = Math.max(epoch, FollowerCursor.newestEpoch(storage, records.path()) + 1);
     }
     if (epoch > 0xffffffffL) {
       throw new IllegalStateException(
           "record file "
-              + recordFile
+              + records.path()
               + " or a cursor of it says that it was opened 2^32 times; copy its records");
     }
     part.epoch(epoch);
@@ -123,7 +126,7 @@ final class Salvage {
       }
       long end = end(slot, run);
       if (end > LiveLayout.SLOT) {
-        checkHead(slot, run);
+        checkHead(slot, run, state);
         take(slot, end, part, state);
       }
     }
@@ -164,35 +167,65 @@ final class Salvage {
   }
 
   /** The head was written before the first frame, which is there. */
-  private void checkHead(MemorySegment slot, long run) {
+  private void checkHead(MemorySegment slot, long run, WriterState state) {
     long said = slot.get(LE_LONG, LiveLayout.RUN);
-    if (said != run) {
+    long offset = slot.get(LE_LONG, LiveLayout.OFFSET);
+    long first = slot.get(LE_LONG, LiveLayout.FIRST);
+    if (said != run || !isBegin(offset, first, state)) {
       throw damaged(
           LiveLayout.slotAt(run, LiveLayout.slotBytes(head)),
-          "the head of run " + run + ", of which records are published",
-          "run " + said);
+          "the head of run "
+              + run
+              + ", which begins where a block of record file "
+              + records.path()
+              + " does, or behind all of its "
+              + (state.before() + state.records())
+              + " records",
+          "run " + said + " from offset " + offset + " and record " + first);
+    }
+  }
+
+  /** Tells whether the block at an offset, or the end of the file, is at the number of a record. */
+  private boolean isBegin(long offset, long first, WriterState state) {
+    long place = offset - state.base();
+    if (place == state.end()) {
+      return first == state.before() + state.records();
+    }
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment unit = arena.allocate(Format.UNIT, Format.UNIT);
+      BlockHeader block = new BlockHeader();
+      return place >= 0
+          && place < state.end()
+          && records.read(offset, unit) == Format.UNIT
+          && block.read(unit, 0, Format.BLOCK_MAGIC, new Crc32c())
+          && block.id == state.id()
+          && block.offset == place
+          && state.before() + block.first == first;
     }
   }
 
   private void take(MemorySegment slot, long end, PartWriter part, WriterState state) {
-    long behind = state.base() + state.whole() - slot.get(LE_LONG, LiveLayout.OFFSET);
+    // Written are a part of this run, or gaps over a torn attempt to write it.
     long written = state.before() + state.records() - slot.get(LE_LONG, LiveLayout.FIRST);
-    long epoch = LiveLayout.epoch(head);
-    long last = state.epoch() - 1;
-    // What is behind the offset can be a part of this run, or gaps over a torn attempt to write it.
-    boolean fits = written == 0 ? last <= epoch : written > 0 && behind > 0 && last == epoch;
-    if (behind < 0 || !fits) {
+    long at = LiveLayout.SLOT;
+    for (long i = 0; i < written && at < end; i++) {
+      at += LiveLayout.frame(LiveLayout.length(slot.get(LE_LONG, at)));
+    }
+    if (at == end) {
       return;
     }
+    long epoch = LiveLayout.epoch(head);
+    long last = state.epoch() - 1;
+    if (written == 0 ? last > epoch : last != epoch) {
+      throw damaged(
+          LiveLayout.EPOCH,
+          "the epoch of the last block of record file " + records.path() + ", " + last,
+          "" + epoch);
+    }
     part.epoch(epoch);
-    long skipped = written;
-    for (long at = LiveLayout.SLOT; at < end; ) {
+    while (at < end) {
       long length = LiveLayout.length(slot.get(LE_LONG, at));
-      if (skipped > 0) {
-        skipped--;
-      } else {
-        part.append(slot, at + LiveLayout.WORD, length);
-      }
+      part.append(slot, at + LiveLayout.WORD, length);
       at += LiveLayout.frame(length);
     }
     part.flush();

@@ -349,7 +349,7 @@ class LiveCrashTest {
     }
   }
 
-  /** A slot of a writer that was never this file's last one is not taken, whatever it has. */
+  /** A slot of a writer that was never this file's last one is not taken; that is told. */
   @Test
   void slotOfAnotherEpochIsNotTaken() {
     SimulatedStorage storage = RecordSamples.storage();
@@ -367,6 +367,11 @@ class LiveCrashTest {
       writer.append(RecordSamples.bytes("other"));
     }
     RecordSamples.put(copy, LIVE, live);
+    assertThatThrownBy(() -> writer(copy).append())
+        .isInstanceOf(CorruptionException.class)
+        .hasMessageContaining(LIVE.toString())
+        .hasMessageContaining("epoch");
+    copy.delete(LIVE);
     try (RecordWriter writer = writer(copy).append()) {
       assertThat(writer.count()).isEqualTo(1);
     }
