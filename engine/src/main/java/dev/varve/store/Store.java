@@ -415,6 +415,8 @@ public final class Store implements AutoCloseable {
    * @throws dev.varve.CorruptionException if a page is damaged; {@link #check()} tells more
    * @throws dev.varve.SnapshotLostException if the snapshot was held for too long
    * @throws dev.varve.PoisonedException if the store is poisoned
+   * @throws dev.varve.ConflictException if the store was replaced by another file meanwhile
+   * @throws dev.varve.NotFoundException if its file was deleted
    * @throws dev.varve.StorageException if the new file cannot be written or get its name
    * @throws dev.varve.UnavailableException on Windows
    */

@@ -2,6 +2,7 @@
 package dev.varve.store;
 
 import dev.varve.ConflictException;
+import dev.varve.NotFoundException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -30,9 +31,10 @@ record Switch(Storage storage, Path path, SharedState shared) {
    * turns and the gate.
    *
    * @throws ConflictException if another file was put in the store's place meanwhile, which stays
+   * @throws NotFoundException if the store's file was deleted
    */
   void begin(Path draft, long generation) {
-    try (StorageFile file = storage.open(path, FileAccess.READ)) {
+    try (StorageFile file = openHere()) {
       if (identity(file) != shared.identity()) {
         throw new ConflictException(
             "store "
@@ -46,6 +48,19 @@ record Switch(Storage storage, Path path, SharedState shared) {
       storage.rename(draft, path);
     } finally {
       end();
+    }
+  }
+
+  private StorageFile openHere() {
+    try {
+      return storage.open(path, FileAccess.READ);
+    } catch (NotFoundException e) {
+      throw new NotFoundException(
+          "store "
+              + path
+              + " was deleted before it was compacted; its open handles still have it: back it up"
+              + " by one of them, close them all, and put the backup in its place",
+          e);
     }
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
+import dev.varve.NotFoundException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.StorageFile;
@@ -17,6 +18,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an opening trusts, and whom it joins. */
 class StoreOpeningTest {
@@ -177,6 +180,35 @@ class StoreOpeningTest {
         .isInstanceOf(ConflictException.class)
         .hasMessageContaining("was replaced by another file");
     store.close();
+    assertThat(count(storage)).isEqualTo(2);
+  }
+
+  /** Somebody deleted the store before a compaction, or while it went on: handles have it still. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aCompactionOfADeletedStoreIsToldByName(boolean before) {
+    Path backup = StoreLife.DIR.resolve("backup");
+    try (Store store = StoreLife.open(storage)) {
+      put(store, 1);
+      if (before) {
+        storage.delete(StoreLife.FILE);
+      }
+      assertThatThrownBy(
+              () ->
+                  store.compact(
+                      (pages, total) -> {
+                        if (storage.exists(StoreLife.FILE)) {
+                          storage.delete(StoreLife.FILE);
+                        }
+                      }))
+          .isInstanceOf(NotFoundException.class)
+          .hasMessageContaining("store " + StoreLife.FILE + " was deleted")
+          .hasMessageContaining("back it up");
+      assertThat(storage.exists(StoreLife.DIR.resolve("s-new"))).isFalse();
+      put(store, 2);
+      store.backup(backup);
+    }
+    storage.rename(backup, StoreLife.FILE);
     assertThat(count(storage)).isEqualTo(2);
   }
 
