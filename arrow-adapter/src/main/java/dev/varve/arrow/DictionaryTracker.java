@@ -65,14 +65,10 @@ final class DictionaryTracker implements AutoCloseable {
     for (long id : schema.dictionaryIds()) {
       Field expected = Objects.requireNonNull(schema.dictionaryValues(id));
       FieldVector found = vector(dictionaries, id);
-      if (!StreamSchema.isLike(expected, found)) {
+      String difference = StreamSchema.difference(expected, found);
+      if (difference != null) {
         throw new IllegalArgumentException(
-            "dictionary "
-                + id
-                + " has become "
-                + found.getField()
-                + "; expected values of "
-                + expected);
+            "dictionary " + id + " differs from the schema of the stream: " + difference);
       }
     }
   }

@@ -13,7 +13,6 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.apache.arrow.memory.BufferAllocator;
-import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.VectorSchemaRoot;
 import org.apache.arrow.vector.dictionary.DictionaryProvider;
 import org.apache.arrow.vector.types.pojo.Schema;
@@ -301,22 +300,24 @@ final class Ingestion {
 
   /** The root's schema is not enough: its vectors may have grown children since it was made. */
   private void requireSchema(VectorSchemaRoot root) {
-    Schema schema = root.getSchema();
-    boolean same = schema.equals(first);
-    for (int i = 0; same && i < first.getFields().size(); i++) {
-      if (!StreamSchema.isLike(first.getFields().get(i), root.getVector(i))) {
-        schema = new Schema(root.getFieldVectors().stream().map(FieldVector::getField).toList());
-        same = false;
-      }
-    }
-    if (!same) {
+    if (!root.getSchema().equals(first)) {
       throw new IllegalArgumentException(
           "the source's batch "
               + log.count()
               + " has the schema "
-              + schema
+              + root.getSchema()
               + "; expected that of the stream: "
               + first);
+    }
+    for (int i = 0; i < first.getFields().size(); i++) {
+      String difference = StreamSchema.difference(first.getFields().get(i), root.getVector(i));
+      if (difference != null) {
+        throw new IllegalArgumentException(
+            "the source's batch "
+                + log.count()
+                + " differs from the schema of the stream: column "
+                + difference);
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import org.apache.arrow.vector.FieldVector;
 import org.apache.arrow.vector.complex.DenseUnionVector;
 import org.apache.arrow.vector.types.pojo.ArrowType;
@@ -75,43 +76,77 @@ final class StreamSchema {
   }
 
   /**
-   * Whether a vector is laid out as a field says, whatever its name. Its own field does not tell:
-   * that of a union has other type ids or another order of children, and may be an earlier one.
+   * Tells in what a vector is laid out otherwise than a field says, whatever its name. Its own
+   * field does not tell: that of a union has other type ids or another order of children, and may
+   * be an earlier one.
+   *
+   * @return which field, what of it, and what was expected; null if there is no difference
    */
-  static boolean isLike(Field expected, FieldVector found) {
+  static @Nullable String difference(Field expected, FieldVector found) {
     List<FieldVector> children = found.getChildrenFromFields();
-    if (expected.getChildren().size() != children.size()
-        || !isLike(expected.getType(), found, children)) {
-      return false;
+    String own = ownDifference(expected, found, children);
+    if (own != null) {
+      return expected.getName() + " has " + own;
     }
     for (int i = 0; i < children.size(); i++) {
-      if (!isLike(expected.getChildren().get(i), children.get(i))) {
-        return false;
+      String inner = difference(expected.getChildren().get(i), children.get(i));
+      if (inner != null) {
+        return expected.getName() + "." + inner;
       }
     }
-    return true;
+    return null;
   }
 
-  private static boolean isLike(ArrowType expected, FieldVector found, List<FieldVector> children) {
+  private static @Nullable String ownDifference(
+      Field expected, FieldVector found, List<FieldVector> children) {
     ArrowType type = found.getField().getType();
-    if (!(expected instanceof ArrowType.Union union)) {
-      return expected.equals(type);
+    if (!isLike(expected.getType(), type)) {
+      return "the type " + type + ", expected " + expected.getType();
     }
-    return type instanceof ArrowType.Union other
-        && union.getMode() == other.getMode()
-        && (!(found instanceof DenseUnionVector dense)
-            || hasIds(union.getTypeIds(), dense, children));
+    if (expected.getChildren().size() != children.size()) {
+      return "the children "
+          + children.stream().map(FieldVector::getField).toList()
+          + ", expected "
+          + expected.getChildren();
+    }
+    return expected.getType() instanceof ArrowType.Union union
+            && found instanceof DenseUnionVector dense
+            && !hasIds(union.getTypeIds(), dense, children)
+        ? "the type ids "
+            + children.stream().map(child -> typeId(dense, child)).toList()
+            + ", expected "
+            + IntStream.range(0, children.size())
+                .map(i -> id(union.getTypeIds(), i))
+                .boxed()
+                .toList()
+        : null;
+  }
+
+  private static boolean isLike(ArrowType expected, ArrowType found) {
+    return expected instanceof ArrowType.Union union
+        ? found instanceof ArrowType.Union other && union.getMode() == other.getMode()
+        : expected.equals(found);
   }
 
   private static boolean hasIds(
       int @Nullable [] ids, DenseUnionVector found, List<FieldVector> children) {
     for (int i = 0; i < children.size(); i++) {
-      int id = ids == null ? i : ids[i];
-      if (found.getVectorByType((byte) id) != children.get(i)) {
+      if (found.getVectorByType((byte) id(ids, i)) != children.get(i)) {
         return false;
       }
     }
     return true;
+  }
+
+  private static int id(int @Nullable [] ids, int child) {
+    return ids == null ? child : ids[child];
+  }
+
+  private static int typeId(DenseUnionVector union, FieldVector child) {
+    return IntStream.rangeClosed(0, Byte.MAX_VALUE)
+        .filter(id -> union.getVectorByType((byte) id) == child)
+        .findFirst()
+        .orElse(-1);
   }
 
   Schema message() {

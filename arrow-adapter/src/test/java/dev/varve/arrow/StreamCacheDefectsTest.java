@@ -280,7 +280,9 @@ class StreamCacheDefectsTest {
           }
           struct.setIndexDefined(0);
           a.setSafe(0, batch);
-        });
+        },
+        "column s has the children [a: Int(32, true), b: Int(32, true)], expected"
+            + " [a: Int(32, true)]");
   }
 
   /** Third: also where the vector does not tell, as a dense union of structs. */
@@ -302,11 +304,14 @@ class StreamCacheDefectsTest {
           child.addOrGet(batch < 2 ? "a" : "b", ints, IntVector.class).setSafe(0, batch);
           child.setIndexDefined(0);
           child.setValueCount(1);
-        });
+        },
+        "column u.s has the children [a: Int(32, true), b: Int(32, true)], expected"
+            + " [a: Int(32, true)]");
   }
 
   /** The third of the batches is of another schema. */
-  private void expectRejected(VectorSchemaRoot root, IntConsumer fill) throws IOException {
+  private void expectRejected(VectorSchemaRoot root, IntConsumer fill, String what)
+      throws IOException {
     try (StreamCache cache = builder(filled(root, fill)).create();
         StreamReader reader = cache.reader()) {
       for (int i = 0; i < 2; i++) {
@@ -315,7 +320,7 @@ class StreamCacheDefectsTest {
       for (int attempt = 0; attempt < 2; attempt++) {
         assertThatThrownBy(reader::loadNextBatch)
             .isInstanceOf(UpstreamException.class)
-            .hasMessageContaining("schema");
+            .hasMessageContaining("differs from the schema of the stream: " + what);
       }
       assertThat(cache.ingestedCount()).isEqualTo(2);
     }
@@ -370,7 +375,7 @@ class StreamCacheDefectsTest {
         StreamReader reader = cache.reader()) {
       assertThatThrownBy(reader::loadNextBatch)
           .isInstanceOf(UpstreamException.class)
-          .hasMessageContaining("schema");
+          .hasMessageContaining("column u has the type ids [9, 5], expected [5, 9]");
     }
   }
 
