@@ -20,7 +20,11 @@ public enum Acknowledge {
    * those that were flushed, and always a prefix without holes; followers may have seen more. If
    * {@code NAME.live} is cut by somebody or its disk fails, nothing that was acknowledged is lost:
    * the append that meets it throws {@link dev.varve.StorageException} and later ones {@link
-   * dev.varve.PoisonedException}, but flush, sync and close still work.
+   * dev.varve.PoisonedException}, but flush, sync and close still work. None of these appends keeps
+   * its record, with one exception, which says so: where {@code NAME.live} is cut in the very
+   * moment in which a record is published, and the record file cannot be written either, its append
+   * throws {@link dev.varve.PoisonedException}, and flush or close writes it once that is possible,
+   * since followers may have it.
    */
   EACH
 }

@@ -152,8 +152,32 @@ final class PartWriter implements AutoCloseable {
     StorageException cut = live == null ? null : publish(live, at + 4, (int) length);
     run.append(4 + (int) Format.up4(length));
     if (cut != null) {
-      withdraw(cut);
-      flush(); // so that it is acknowledged all the same
+      keep(cut);
+    }
+  }
+
+  /**
+   * Writes the record that was appended last, so that it is acknowledged all the same: a follower
+   * may have seen it, although it is not published for good.
+   *
+   * @throws PoisonedException if it cannot be written now; it stays in the run
+   */
+  void keep(StorageException cut) {
+    withdraw(cut);
+    try {
+      flush();
+    } catch (VarveException e) {
+      e.addSuppressed(cut);
+      throw new PoisonedException(
+          "record "
+              + (before + records() - 1)
+              + " of "
+              + file.path()
+              + " was published when the file that publishes it failed, and cannot be written now;"
+              + " it is kept, so do not append it again: flush or close the writer, when that is"
+              + " possible, and open it again",
+          e);
+    } finally {
       tell(LiveLayout.FAILED);
     }
   }

@@ -67,7 +67,7 @@ public final class RecordWriter implements AutoCloseable {
   private final Durability durability;
   private final WriterLock fileLock;
   private final StorageFile file;
-  private final PartWriter part;
+  final PartWriter part;
   private final long before;
   private final @Nullable ReentrantLock lock;
   private final @Nullable SyncGroup group;
@@ -178,7 +178,8 @@ public final class RecordWriter implements AutoCloseable {
    * @throws IllegalArgumentException if it is longer than {@link #MAX_RECORD_BYTES}
    * @throws dev.varve.FullException if the disk is full; the record is not kept
    * @throws dev.varve.StorageException if a write failed; the record is not kept
-   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws dev.varve.PoisonedException if a sync failed before, or records cannot be published any
+   *     more, see {@link Acknowledge#EACH}
    * @throws ClosedException if the writer is closed
    */
   public long append(MemorySegment record) {
@@ -196,7 +197,8 @@ public final class RecordWriter implements AutoCloseable {
    * @throws IllegalArgumentException if it is longer than {@link #MAX_RECORD_BYTES}
    * @throws dev.varve.FullException if the disk is full; the record is not kept
    * @throws dev.varve.StorageException if a write failed; the record is not kept
-   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws dev.varve.PoisonedException if a sync failed before, or records cannot be published any
+   *     more, see {@link Acknowledge#EACH}
    * @throws ClosedException if the writer is closed
    */
   public long append(MemorySegment segment, long offset, long length) {
@@ -229,7 +231,8 @@ public final class RecordWriter implements AutoCloseable {
    * @return its number in the file, from 0
    * @throws dev.varve.FullException if the disk is full; the record is not kept
    * @throws dev.varve.StorageException if a write failed; the record is not kept
-   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws dev.varve.PoisonedException if a sync failed before, or records cannot be published any
+   *     more, see {@link Acknowledge#EACH}
    * @throws ClosedException if the writer is closed
    */
   public long append(byte[] record) {
@@ -244,7 +247,8 @@ public final class RecordWriter implements AutoCloseable {
    * @throws IllegalArgumentException if it is longer than {@link #MAX_RECORD_BYTES}
    * @throws dev.varve.FullException if the disk is full; the record is not kept
    * @throws dev.varve.StorageException if a write failed; the record is not kept
-   * @throws dev.varve.PoisonedException if a sync failed before
+   * @throws dev.varve.PoisonedException if a sync failed before, or records cannot be published any
+   *     more, see {@link Acknowledge#EACH}
    * @throws ClosedException if the writer is closed
    */
   public long append(ByteBuffer record) {

@@ -245,6 +245,34 @@ class LiveCrashTest {
     }
   }
 
+  /** A record that followers may have, of a cut live file, while the disk is full, is kept. */
+  @Test
+  void recordThatIsPublishedInVainIsKeptAndThatIsSaid() {
+    SimulatedStorage storage = RecordSamples.storage();
+    List<String> all = new ArrayList<>();
+    try (RecordWriter writer = writer(storage).append()) {
+      for (int i = 0; i < 3; i++) {
+        writer.append(RecordSamples.random(i, 500));
+        all.add(RecordSamples.show(RecordSamples.random(i, 500)));
+      }
+      storage.capacity(1);
+      StorageException cut = new StorageException("cut");
+      assertThatThrownBy(() -> writer.part.keep(cut))
+          .isInstanceOf(PoisonedException.class)
+          .hasMessageContaining("record 2 of " + RecordSamples.FILE)
+          .hasMessageContaining("it is kept, so do not append it again")
+          .hasCauseInstanceOf(FullException.class);
+      assertThatThrownBy(() -> writer.append(new byte[1])).isInstanceOf(PoisonedException.class);
+      storage.capacity(1L << 30);
+      writer.flush();
+      SimulatedStorage killed = storage.killed();
+      writer(killed).append().close();
+      assertThat(RecordDamageTest.strictly(killed)).isEqualTo(all);
+      assertThatThrownBy(() -> writer.append(new byte[1])).isInstanceOf(PoisonedException.class);
+    }
+    assertThat(RecordDamageTest.strictly(storage)).isEqualTo(all);
+  }
+
   /** A full disk refuses the append that finds no room, and loses nothing. */
   @Test
   void fullDiskAtEveryStep() {
