@@ -120,7 +120,8 @@ public final class RecordWriter implements AutoCloseable {
       WriterState state;
       if (exists(options.storage(), path, mode)) {
         file = options.storage().open(path, FileAccess.WRITE);
-        try (Recovery recovery = new Recovery(file)) {
+        try (Recovery recovery =
+            new Recovery(file, id -> Salvage.settled(options.storage(), path, id))) {
           state = recovery.recover();
         }
       } else {

@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,7 @@ final class Recovery implements AutoCloseable {
   private static final int CHUNK = 1 << 20;
 
   private final StorageFile file;
+  private final LongUnaryOperator settled;
   private final Window window;
   private final Crc32c crc = new Crc32c();
   private final BlockHeader header = new BlockHeader();
@@ -33,8 +35,15 @@ final class Recovery implements AutoCloseable {
   private long epoch;
   private long durable;
 
-  Recovery(StorageFile file) {
+  /**
+   * Begins with a file.
+   *
+   * @param settled tells up to where in the file all was written for good, where that is known, for
+   *     the id of its last part; else the largest long
+   */
+  Recovery(StorageFile file, LongUnaryOperator settled) {
     this.file = file;
+    this.settled = settled;
     this.window = new Window(file, file.size());
   }
 
@@ -98,13 +107,11 @@ final class Recovery implements AutoCloseable {
     long size = window.size();
     long most = Math.max(durable, mostDurable(last));
     if (most > end) {
-      throw new CorruptionException(
-          "record file",
-          window.path().toString(),
-          last.base() + end,
-          "whole blocks up to " + (last.base() + most) + ", which were synced",
-          "none",
-          "repair it with RecordFiles.repair");
+      throw missing(last, last.base() + most, "synced");
+    }
+    long written = settled.applyAsLong(last.id());
+    if (written > last.base() + end && written < Long.MAX_VALUE) {
+      throw missing(last, written, "written, as the live file says");
     }
     long from = last.base() + durable;
     writeAgain(from, last.base() + end);
@@ -134,6 +141,16 @@ final class Recovery implements AutoCloseable {
         records,
         index,
         false);
+  }
+
+  private CorruptionException missing(Part last, long until, String were) {
+    return new CorruptionException(
+        "record file",
+        window.path().toString(),
+        last.base() + end,
+        "whole blocks up to " + until + ", which were " + were,
+        "none",
+        "repair it with RecordFiles.repair");
   }
 
   /** Goes over the headers, to the first that is not whole. */

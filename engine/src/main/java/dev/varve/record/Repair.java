@@ -245,7 +245,7 @@ final class Repair {
   /** Takes care of the end, and closes the last part with a new index. */
   private long close(@Nullable Damage torn) {
     WriterState state;
-    try (Recovery recovery = new Recovery(file)) {
+    try (Recovery recovery = new Recovery(file, id -> Long.MAX_VALUE)) {
       state = recovery.recoverOpen();
     } catch (CorruptionException e) {
       if (torn == null || torn.part() == null) {
@@ -253,7 +253,7 @@ final class Repair {
       }
       BlockHeader gap = gap(torn.part(), torn);
       Tail.cover(file, torn.part().base(), gap);
-      try (Recovery again = new Recovery(file)) {
+      try (Recovery again = new Recovery(file, id -> Long.MAX_VALUE)) {
         state = again.recoverOpen();
       }
     }

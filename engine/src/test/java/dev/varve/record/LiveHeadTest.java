@@ -30,7 +30,7 @@ class LiveHeadTest {
   private final List<String> all = new ArrayList<>();
 
   private RecordWriter writer() {
-    return LiveCrashTest.writer(storage).append();
+    return writer(storage);
   }
 
   private void append(RecordWriter writer, int records) {
@@ -64,8 +64,12 @@ class LiveHeadTest {
     return state;
   }
 
+  private static RecordWriter writer(SimulatedStorage state) {
+    return LiveCrashTest.writer(state).append();
+  }
+
   private static List<String> salvaged(SimulatedStorage state) {
-    LiveCrashTest.writer(state).append().close();
+    writer(state).close();
     return RecordDamageTest.strictly(state);
   }
 
@@ -147,7 +151,7 @@ class LiveHeadTest {
     RecordWriter dead = writer();
     append(dead, WRITTEN);
     byte[] live = RecordSamples.content(storage, LIVE);
-    try (RecordWriter writer = LiveCrashTest.writer(storage.killed()).append()) {
+    try (RecordWriter writer = writer(storage.killed())) {
       assertThat(writer.count()).isEqualTo(WRITTEN);
     }
     dead.close();
@@ -156,5 +160,45 @@ class LiveHeadTest {
     }
     RecordSamples.put(storage, LIVE, live);
     assertThat(salvaged(storage)).isEqualTo(all);
+  }
+
+  /** What is missing of the file below S was written, so it is no torn end. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void fileThatEndsBeforeWhatWasWritten(boolean more) {
+    byte[] file;
+    byte[] live;
+    try (RecordWriter writer = writer()) {
+      for (int i = 0; i < WRITTEN; i++) {
+        append(writer, 1);
+        writer.flush();
+      }
+      append(writer, more ? 1 : 0);
+      file = RecordSamples.content(storage, RecordSamples.FILE);
+      live = RecordSamples.content(storage, LIVE);
+    }
+    for (int cut = 1; cut < 2500; cut += 100) {
+      byte[] shorter = Arrays.copyOf(file, file.length - cut);
+      SimulatedStorage state = machine(shorter, live);
+      assertThatThrownBy(() -> writer(state))
+          .isInstanceOf(CorruptionException.class)
+          .hasMessageContaining(RecordSamples.FILE + " at offset")
+          .hasMessageContaining("whole blocks up to " + file.length)
+          .hasMessageContaining("RecordFiles.repair");
+      assertThat(RecordSamples.content(state, RecordSamples.FILE)).isEqualTo(shorter);
+      if (cut == 1) { // A block that has lost its footer only gets it back.
+        RecordFiles.repair(RecordSamples.FILE, state);
+        assertThat(RecordDamageTest.strictly(state)).isEqualTo(all);
+        continue;
+      }
+      if (more) {
+        assertThatThrownBy(() -> RecordFiles.repair(RecordSamples.FILE, state))
+            .isInstanceOf(CorruptionException.class)
+            .hasMessageContaining("f.vrec.live");
+        state.delete(LIVE);
+      }
+      assertThat(RecordFiles.repair(RecordSamples.FILE, state).records()).isEqualTo(WRITTEN - 1);
+      assertThat(RecordDamageTest.strictly(state)).isEqualTo(all.subList(0, WRITTEN - 1));
+    }
   }
 }
