@@ -505,7 +505,8 @@ public final class Follower implements AutoCloseable {
   private boolean lookForLive() {
     Path name = LiveFile.path(path);
     if (!storage.exists(name)) {
-      return false;
+      liveGone = live != null;
+      return liveGone;
     }
     try (StorageFile found = storage.open(name, FileAccess.READ)) {
       LiveView view = live;

@@ -57,7 +57,7 @@ final class NewFile {
       }
     }
     nameDurably(storage, path);
-    return new WriterState(0, 0, id, 1, end, end, end, 0, new IndexWriter(), true);
+    return new WriterState(0, 0, id, 1, end, end, 0, new IndexWriter(), true);
   }
 
   /**

@@ -189,7 +189,8 @@ public final class RecordFiles {
    * @throws dev.varve.NotFoundException if it does not exist
    * @throws dev.varve.BusyException if a writer has it open
    * @throws dev.varve.CorruptionException if it is damaged in a way that cannot be repaired in
-   *     place; what can be read can be copied to a new file
+   *     place; what can be read can be copied to a new file. Or if what a writer that died has left
+   *     in {@code NAME.live} is damaged, or of another state of the file; all else is repaired then
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws dev.varve.StorageException if reading or writing failed
    */

@@ -39,7 +39,7 @@ final class Recovery implements AutoCloseable {
    * Begins with a file.
    *
    * @param settled tells up to where in the file all was written for good, where that is known, for
-   *     the id of its last part; else the largest long
+   *     the id of its last part; else {@link Salvage#UNKNOWN}
    */
   Recovery(StorageFile file, LongUnaryOperator settled) {
     this.file = file;
@@ -91,7 +91,7 @@ final class Recovery implements AutoCloseable {
     end = last.end() - last.base();
     writeAgain(last.base() + durable, last.end());
     return new WriterState(
-        last.base(), before, id, nextEpoch(epoch), end, end, end, root.records(), index, false);
+        last.base(), before, id, nextEpoch(epoch), end, end, root.records(), index, false);
   }
 
   /** Returns where to go on, with an index that is made anew. */
@@ -110,12 +110,11 @@ final class Recovery implements AutoCloseable {
       throw missing(last, last.base() + most, "synced");
     }
     long written = settled.applyAsLong(last.id());
-    if (written > last.base() + end && written < Long.MAX_VALUE) {
+    if (written > last.base() + end) {
       throw missing(last, written, "written, as the live file says");
     }
     long from = last.base() + durable;
     writeAgain(from, last.base() + end);
-    long whole = end;
     if (last.base() + end < size) {
       header.clear(BlockHeader.GAP);
       header.id = last.id();
@@ -131,16 +130,7 @@ final class Recovery implements AutoCloseable {
     }
     index.addLost(lost);
     return new WriterState(
-        last.base(),
-        last.before(),
-        last.id(),
-        nextEpoch(epoch),
-        whole,
-        end,
-        end,
-        records,
-        index,
-        false);
+        last.base(), last.before(), last.id(), nextEpoch(epoch), end, end, records, index, false);
   }
 
   private CorruptionException missing(Part last, long until, String were) {

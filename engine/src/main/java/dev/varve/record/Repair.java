@@ -75,7 +75,7 @@ final class Repair {
       Part part = damage.part();
       BlockHeader block = damage.block();
       SkippedRegion region = damage.region();
-      if (part == null || !(isUnread(damage) || isUnsettled(damage, part))) {
+      if (part == null || !canBeTorn(damage, part)) {
         break;
       }
       long length =
@@ -93,17 +93,17 @@ final class Repair {
     return torn;
   }
 
-  private static boolean isUnread(Damage damage) {
-    return damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES;
-  }
-
   /**
-   * Tells whether a block without its header is a large record whose append failed: its number can
-   * be that of a record that was acknowledged since, which the live file has.
+   * Tells whether something can be of a write that was torn, which nothing below S is. A block
+   * without its header there is a large record whose append failed: its number can be that of a
+   * record that was acknowledged since, which the live file has.
    */
-  private boolean isUnsettled(Damage damage, Part part) {
-    return damage.kind() == Damage.Kind.HEADER
-        && damage.region().offset() >= Salvage.settled(storage, file.path(), part.id());
+  private boolean canBeTorn(Damage damage, Part part) {
+    long settled = Salvage.settled(storage, file.path(), part.id());
+    boolean isUnread = damage.kind() == Damage.Kind.BODY || damage.kind() == Damage.Kind.BYTES;
+    return settled == Salvage.UNKNOWN
+        ? isUnread
+        : damage.region().offset() >= settled && (isUnread || damage.kind() == Damage.Kind.HEADER);
   }
 
   private static boolean isAtEnd(Damage damage, long size) {
@@ -245,7 +245,7 @@ final class Repair {
   /** Takes care of the end, and closes the last part with a new index. */
   private long close(@Nullable Damage torn) {
     WriterState state;
-    try (Recovery recovery = new Recovery(file, id -> Long.MAX_VALUE)) {
+    try (Recovery recovery = new Recovery(file, id -> Salvage.UNKNOWN)) {
       state = recovery.recoverOpen();
     } catch (CorruptionException e) {
       if (torn == null || torn.part() == null) {
@@ -253,7 +253,7 @@ final class Repair {
       }
       BlockHeader gap = gap(torn.part(), torn);
       Tail.cover(file, torn.part().base(), gap);
-      try (Recovery again = new Recovery(file, id -> Long.MAX_VALUE)) {
+      try (Recovery again = new Recovery(file, id -> Salvage.UNKNOWN)) {
         state = again.recoverOpen();
       }
     }

@@ -19,6 +19,9 @@ import java.nio.file.Path;
  * have numbers in the record file, and are not taken twice.
  */
 final class Salvage {
+  /** In place of an offset: no live file says one. */
+  static final long UNKNOWN = -1;
+
   private final StorageFile file;
   private final MemorySegment head;
   private final StorageFile records;
@@ -71,19 +74,19 @@ final class Salvage {
 
   /**
    * Returns up to where in the record file all was written for good, as a writer of this boot which
-   * died has said; or the largest long.
+   * died has said; or {@link #UNKNOWN}.
    */
   static long settled(Storage storage, Path recordFile, long id) {
     Path path = LiveFile.path(recordFile);
     if (!storage.exists(path)) {
-      return Long.MAX_VALUE;
+      return UNKNOWN;
     }
     try (StorageFile file = storage.open(path, FileAccess.READ);
         Arena arena = Arena.ofConfined()) {
       MemorySegment head = arena.allocate(LiveLayout.PAGE, LiveLayout.PAGE);
       return isOf(id, file, head) && counts(storage, file, head)
           ? head.get(LE_LONG, LiveLayout.S)
-          : Long.MAX_VALUE;
+          : UNKNOWN;
     }
   }
 
@@ -238,6 +241,7 @@ final class Salvage {
         at,
         expected,
         actual,
-        "delete it to go on without records that were acknowledged and are in it alone");
+        "put the record file back that it belongs to, if this is an older one; or delete it to go"
+            + " on without records that were acknowledged and are in it alone");
   }
 }

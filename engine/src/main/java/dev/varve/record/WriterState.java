@@ -8,7 +8,6 @@ package dev.varve.record;
  * @param before records in the parts before
  * @param id the file id
  * @param epoch the writer's epoch
- * @param whole where in the part the whole blocks ended before a repair
  * @param end where in the part to write
  * @param durable what of the part is synced
  * @param records how many numbers of the part are taken
@@ -20,7 +19,6 @@ record WriterState(
     long before,
     long id,
     long epoch,
-    long whole,
     long end,
     long durable,
     long records,

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -199,6 +200,55 @@ class LiveHeadTest {
       }
       assertThat(RecordFiles.repair(RecordSamples.FILE, state).records()).isEqualTo(WRITTEN - 1);
       assertThat(RecordDamageTest.strictly(state)).isEqualTo(all.subList(0, WRITTEN - 1));
+    }
+  }
+
+  /** What is damaged below S is no torn end: its numbers are lost, and the slot is still taken. */
+  @Test
+  void damagedLastBlockInFrontOfASlot() {
+    byte[] file;
+    byte[] live;
+    try (RecordWriter writer = writer()) {
+      for (int i = 0; i < WRITTEN; i++) {
+        append(writer, 1);
+        writer.flush();
+      }
+      append(writer, 2);
+      file = RecordSamples.content(storage, RecordSamples.FILE);
+      live = RecordSamples.content(storage, LIVE);
+    }
+    file[file.length - 1000] ^= 1;
+    SimulatedStorage state = machine(file, live);
+    RepairReport report = RecordFiles.repair(RecordSamples.FILE, state);
+    assertThat(report.lost()).isEqualTo(1);
+    assertThat(report.records()).isEqualTo(all.size());
+    List<String> left = new ArrayList<>(all);
+    left.remove(WRITTEN - 1);
+    assertThat(RecordDamageTest.strictly(state)).isEqualTo(left);
+  }
+
+  /**
+   * Who has a live file mapped that somebody deletes, whose writer is dead, goes on with the file.
+   */
+  @Test
+  void deletedLiveFile() {
+    SimulatedStorage dies = storage.otherProcess();
+    append(writer(dies), WRITTEN);
+    try (Follower follower = follower(storage.otherProcess())) {
+      assertThat(poll(follower)).isEqualTo(all);
+      dies.kill();
+      storage.delete(LIVE);
+      all.clear();
+      try (RecordWriter writer =
+          RecordSamples.writer(storage).acknowledge(Acknowledge.ON_FLUSH).append()) {
+        append(writer, WRITTEN + 2);
+      }
+      List<String> found = new ArrayList<>();
+      for (int i = 0; i < 3; i++) {
+        storage.advance(Duration.ofSeconds(1));
+        found.addAll(poll(follower));
+      }
+      assertThat(found).isEqualTo(all.subList(WRITTEN, all.size()));
     }
   }
 }
