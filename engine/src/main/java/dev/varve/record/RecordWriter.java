@@ -151,6 +151,9 @@ public final class RecordWriter implements AutoCloseable {
   /** Takes over what a writer that died has published, and begins to publish. */
   private void begin(WriterState state, Acknowledge acknowledge) {
     long epoch = Salvage.into(part, storage, file, state);
+    if (timer != null && group != null && part.sealed() > state.end()) {
+      group.appended(storage);
+    }
     if (acknowledge == Acknowledge.EACH) {
       part.publish(path, epoch);
     } else {

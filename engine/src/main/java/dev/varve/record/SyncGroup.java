@@ -39,7 +39,7 @@ final class SyncGroup {
     this.changed = lock.newCondition();
   }
 
-  /** Notes that a record was appended. */
+  /** Notes that a record was appended, or taken over. */
   void appended(Storage storage) {
     if (oldest == 0) {
       oldest = Math.max(1, storage.nanoTime());

@@ -18,6 +18,7 @@ import dev.varve.file.SimulatedStorage;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -271,6 +272,30 @@ class LiveCrashTest {
       assertThatThrownBy(() -> writer.append(new byte[1])).isInstanceOf(PoisonedException.class);
     }
     assertThat(RecordDamageTest.strictly(storage)).isEqualTo(all);
+  }
+
+  /** What a writer has taken over is as old as what it appends, though it appends nothing. */
+  @Test
+  void recordsTakenOverAreSyncedInTime() {
+    Durability async = Durability.async(Duration.ofHours(1));
+    SimulatedStorage storage = RecordSamples.storage();
+    RecordWriter dead = writer(storage).append();
+    dead.sync();
+    dead.append(RecordSamples.bytes("one"));
+    SimulatedStorage killed = storage.killed();
+    dead.close();
+    try (RecordWriter writer = writer(killed).durability(async).append()) {
+      killed.advance(Duration.ofHours(1));
+      writer.syncOlderThan(Duration.ofMinutes(30).toNanos());
+      killed
+          .crashStates(20)
+          .forEach(
+              state -> {
+                try (RecordWriter next = writer(state).append()) {
+                  assertThat(next.count()).isEqualTo(1);
+                }
+              });
+    }
   }
 
   /** A full disk refuses the append that finds no room, and loses nothing. */
