@@ -34,6 +34,16 @@ class LiveHeadTest {
     return writer(storage);
   }
 
+  /** Has written a block of each record. */
+  private RecordWriter ofBlocks() {
+    RecordWriter writer = writer();
+    for (int i = 0; i < WRITTEN; i++) {
+      append(writer, 1);
+      writer.flush();
+    }
+    return writer;
+  }
+
   private void append(RecordWriter writer, int records) {
     for (int i = 0; i < records; i++) {
       byte[] record = RecordSamples.random(all.size(), 2500);
@@ -169,11 +179,7 @@ class LiveHeadTest {
   void fileThatEndsBeforeWhatWasWritten(boolean more) {
     byte[] file;
     byte[] live;
-    try (RecordWriter writer = writer()) {
-      for (int i = 0; i < WRITTEN; i++) {
-        append(writer, 1);
-        writer.flush();
-      }
+    try (RecordWriter writer = ofBlocks()) {
       append(writer, more ? 1 : 0);
       file = RecordSamples.content(storage, RecordSamples.FILE);
       live = RecordSamples.content(storage, LIVE);
@@ -208,11 +214,7 @@ class LiveHeadTest {
   void damagedLastBlockInFrontOfASlot() {
     byte[] file;
     byte[] live;
-    try (RecordWriter writer = writer()) {
-      for (int i = 0; i < WRITTEN; i++) {
-        append(writer, 1);
-        writer.flush();
-      }
+    try (RecordWriter writer = ofBlocks()) {
       append(writer, 2);
       file = RecordSamples.content(storage, RecordSamples.FILE);
       live = RecordSamples.content(storage, LIVE);
