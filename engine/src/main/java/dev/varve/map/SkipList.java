@@ -5,6 +5,7 @@ import dev.varve.memory.Words;
 import java.lang.invoke.VarHandle;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One generation of a {@link SkipListMap}: its memory, its root, and how a key is found in it. The
@@ -207,7 +208,10 @@ final class SkipList {
    * one image that was current at the end.
    */
   void find(SkipListOp op, int level) {
-    long link = bytesKeys || op.above || op.below ? root() : descend(op.key, level);
+    long link = bytesKeys || op.above || op.below ? root() : descend(op, op.key, level);
+    if (link == 0) {
+      return;
+    }
     while (true) {
       if (!op.load(link)) {
         link = root();
@@ -297,7 +301,7 @@ final class SkipList {
 
   /** Reads the value of an 8-byte key with a number as value, without an op. */
   long get(long key, long ifAbsent) {
-    long link = descend(key, 0);
+    long link = descend(null, key, 0);
     int id = SkipListHandle.id(link);
     Words handle = space.words(id);
     long handleAt = space.at(id);
@@ -330,10 +334,15 @@ final class SkipList {
   /**
    * Goes down from the root as long as each node covers the 8-byte key and has a hint for it.
    *
-   * @return a link, from where {@link #find} finds the rest of the way: mostly of the node of the
-   *     level that covers the key
+   * <p>Too long for HotSpot to inline it (by {@code FreqInlineSize}), on purpose: with it a seek
+   * left no room for the steps of a cursor in the caller's loop, which then cost a call each.
+   *
+   * @param op where what {@link #find} leaves goes if the way ends at the node of the level; null
+   *     for the link of that node alone
+   * @return 0 if all is in op; else a link, from where {@link #find} finds the rest of the way:
+   *     mostly of the node of the level that covers the key
    */
-  private long descend(long key, int level) {
+  private long descend(@Nullable SkipListOp op, long key, int level) {
     long link = root();
     while (true) {
       int id = SkipListHandle.id(link);
@@ -354,23 +363,37 @@ final class SkipList {
       if (handle.getOpaque(handleAt) != word) {
         continue;
       }
-      if (self != link
-          || SkipListImage.level(meta) <= level
-          || (next != 0 && Long.compareUnsigned(key, high) >= 0)) {
+      int here = SkipListImage.level(meta);
+      if (self != link || here < level || (next != 0 && Long.compareUnsigned(key, high) >= 0)) {
         return link;
       }
       long keys = at + SkipListImage.KEYS;
       int last = lastUpTo(block, keys, SkipListImage.count(meta), key);
-      if (last < 0) {
-        return link;
-      }
-      long hint = block.getPlain(keys + SkipListImage.room(meta) + last);
-      VarHandle.acquireFence();
-      if (handle.getOpaque(handleAt) == word) {
-        if (SkipListImage.level(meta) == level + 1) {
-          return hint;
+      if (here > level) {
+        if (last < 0) {
+          return link;
         }
-        link = hint;
+        long hint = block.getPlain(keys + SkipListImage.room(meta) + last);
+        VarHandle.acquireFence();
+        if (handle.getOpaque(handleAt) == word) {
+          if (op == null && here == level + 1) {
+            return hint;
+          }
+          link = hint;
+        }
+      } else if (op == null) {
+        return link;
+      } else {
+        boolean found = last >= 0 && block.getPlain(keys + last) == key;
+        long value = found ? block.getPlain(keys + SkipListImage.room(meta) + last) : 0;
+        VarHandle.acquireFence();
+        if (handle.getOpaque(handleAt) == word) {
+          op.place(link, handle, handleAt, word, block, at, meta, next);
+          op.slot = found ? last : last + 1;
+          op.found = found;
+          op.value = value;
+          return 0;
+        }
       }
     }
   }

@@ -279,13 +279,37 @@ final class SkipListOp {
       long meta = block.getPlain(at + SkipListImage.META);
       next = block.getPlain(at + SkipListImage.NEXT);
       if (still()) {
-        link = target;
-        level = SkipListImage.level(meta);
-        room = SkipListImage.room(meta);
-        count = SkipListImage.count(meta);
+        place(target, meta);
         return mine;
       }
     }
+  }
+
+  private void place(long newLink, long meta) {
+    link = newLink;
+    level = SkipListImage.level(meta);
+    room = SkipListImage.room(meta);
+    count = SkipListImage.count(meta);
+  }
+
+  /** Sets what {@link #load} finds. */
+  void place(
+      long newLink,
+      Words newHandle,
+      long newHandleAt,
+      long newWord,
+      Words newBlock,
+      long newAt,
+      long meta,
+      long newNext) {
+    handle = newHandle;
+    handleAt = newHandleAt;
+    word = newWord;
+    image = SkipListHandle.image(newWord);
+    block = newBlock;
+    at = newAt;
+    next = newNext;
+    place(newLink, meta);
   }
 
   /**
