@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
  * A cache whose checksums are right and whose messages are not: reading it ends by an exception,
  * without a crash and without more memory than the files account for.
  */
-@Timeout(300)
+@Timeout(1800)
 class StreamCacheHostileTest {
 
   private static final long LIMIT = 64 << 20;

@@ -136,6 +136,11 @@ class ErrorsTest {
     assertThat(CliRun.of("store", "dump", store, "--output", dump).assertFails(ExitCode.NOT_FOUND))
         .contains("cannot create " + dump + ": the directory " + missing + " does not exist")
         .doesNotContain(".dump.csv.");
+    Path value = missing.resolve("value");
+    assertThat(
+            CliRun.of("store", "get", store, "t", "a", "--output", value)
+                .assertFails(ExitCode.NOT_FOUND))
+        .contains("cannot create " + value + ": the directory " + missing + " does not exist");
   }
 
   @Test
