@@ -474,7 +474,7 @@ final class Ingestion {
     dictionaries.close();
     try {
       source.close();
-    } catch (IOException | RuntimeException e) {
+    } catch (Throwable e) { // An error too: those who wait for this thread would wait for ever.
       LOGGER.log(System.Logger.Level.WARNING, "the source of a stream cache failed to close", e);
     }
   }

@@ -522,6 +522,43 @@ class StreamCacheDefectsTest {
     assertThat(closers).hasSize(1).doesNotContain(Thread.currentThread());
   }
 
+  /** Whatever the source's close throws, nobody waits for a thread that it ended. */
+  @Test
+  void anErrorWhileTheSourceIsClosedIsNoFailureOfTheCache() throws Exception {
+    for (int wanted : new int[] {2, 8}) {
+      TestSource inner = source(8);
+      BatchProducer source =
+          new BatchProducer() {
+            @Override
+            public VectorSchemaRoot root() {
+              return inner.root();
+            }
+
+            @Override
+            public boolean next() throws IOException {
+              return inner.next();
+            }
+
+            @Override
+            public void close() {
+              inner.close();
+              throw new AssertionError("on purpose");
+            }
+          };
+      try (StreamCache cache = builder(source).directory(home.resolve("cache")).create();
+          StreamReader reader = cache.reader()) {
+        TestSource.expect(reader, 0, wanted, ROWS);
+        if (wanted == 8) {
+          assertThat(reader.loadNextBatch()).isFalse();
+          assertThat(cache.status()).isEqualTo(LogStatus.COMPLETE);
+        }
+        cache.close();
+        assertThat(inner.closes).hasValue(1);
+      }
+      assertThat(home.resolve("cache")).doesNotExist();
+    }
+  }
+
   /** Fifth: threads that share a reader, and threads that should not. */
   @Test
   void aSharedReaderGivesEachBatchOnceInOrderOfHandOut() throws Exception {
