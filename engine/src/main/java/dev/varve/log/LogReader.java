@@ -123,7 +123,12 @@ public final class LogReader implements AutoCloseable {
    */
   public LogFrame batch(long number) {
     requireOpen();
-    return log.pin(number);
+    try {
+      return log.pin(number);
+    } catch (VarveException e) {
+      requireOpen(); // Another thread may have closed it, and the batch is gone with its log.
+      throw e;
+    }
   }
 
   /**

@@ -6,6 +6,7 @@ import dev.varve.ClosedException;
 import dev.varve.ConflictException;
 import dev.varve.FullException;
 import dev.varve.NotFoundException;
+import dev.varve.VarveException;
 import dev.varve.file.Durability;
 import dev.varve.file.ProcessLock;
 import dev.varve.file.Storage;
@@ -349,12 +350,22 @@ public final class ReplayLog implements AutoCloseable {
    * @return the batch; the caller closes it
    * @throws NotFoundException when it was released
    * @throws IndexOutOfBoundsException when it was not yet appended
+   * @throws ClosedException when the log was closed
    */
   public LogFrame batch(long number) {
+    requireOpen();
+    try {
+      return pin(number);
+    } catch (VarveException e) {
+      requireOpen(); // It may have been closed meanwhile, and the batch gone with it.
+      throw e;
+    }
+  }
+
+  private void requireOpen() {
     if (closed) {
       throw new ClosedException(options.name());
     }
-    return pin(number);
   }
 
   /**
@@ -653,9 +664,7 @@ public final class ReplayLog implements AutoCloseable {
   }
 
   private void requireWritable() {
-    if (closed) {
-      throw new ClosedException(options.name());
-    }
+    requireOpen();
     if (follower != null) {
       throw new IllegalStateException(
           options.name() + " was opened read-only; open it for writing to change it");
