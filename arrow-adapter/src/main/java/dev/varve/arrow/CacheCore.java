@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.apache.arrow.memory.BufferAllocator;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +36,9 @@ final class CacheCore {
 
   /** Readers of iterators, which have no close of their own; guarded by {@code cursors}. */
   private final Set<SharedReader> iterations = new HashSet<>();
+
+  /** Leases that are being loaded, which need the allocator; guarded by {@code cursors}. */
+  private int loads;
 
   private boolean closed;
 
@@ -79,6 +83,25 @@ final class CacheCore {
   LogFrame pin(long batch) {
     long unused = batch < log.count() ? batch : currentCount();
     return log.batch(batch);
+  }
+
+  /** Loads a batch, during which an allocator of the cache's own stays open. */
+  BatchLease lease(int[] columns, BufferAllocator into, Supplier<LogFrame> pinned) {
+    synchronized (cursors) {
+      loads++;
+    }
+    try {
+      return new BatchLease(schema, columns, into, pinned.get());
+    } finally {
+      boolean last;
+      synchronized (cursors) {
+        loads--;
+        last = isUnused();
+      }
+      if (last) {
+        closeAllocator();
+      }
+    }
   }
 
   /** Rows before a batch, which is at most the frontier. */
@@ -209,7 +232,7 @@ final class CacheCore {
     cursor.close();
     boolean last;
     synchronized (cursors) {
-      last = cursors.remove(cursor) && closed && cursors.isEmpty();
+      last = cursors.remove(cursor) && isUnused();
     }
     if (last) {
       closeAllocator();
@@ -257,13 +280,18 @@ final class CacheCore {
     } finally {
       boolean last;
       synchronized (cursors) {
-        last = !closed && cursors.isEmpty();
+        boolean first = !closed;
         closed = true;
+        last = first && isUnused();
       }
       if (last) {
         closeAllocator();
       }
     }
+  }
+
+  private boolean isUnused() {
+    return closed && cursors.isEmpty() && loads == 0;
   }
 
   /** Batches that were handed out and not released keep an allocator of ours alive. */

@@ -63,7 +63,7 @@ public final class SharedReader implements AutoCloseable {
       }
       BatchLease lease;
       try {
-        lease = new BatchLease(cache.schema, columns, allocator, cursor.pin(batch));
+        lease = cache.lease(columns, allocator, () -> cursor.pin(batch));
       } catch (NotFoundException e) {
         if (!cursor.isNext(batch)) {
           continue; // Another thread took it, and it was released behind that.

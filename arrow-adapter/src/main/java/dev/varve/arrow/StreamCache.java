@@ -2,7 +2,6 @@
 package dev.varve.arrow;
 
 import dev.varve.NotFoundException;
-import dev.varve.log.LogFrame;
 import dev.varve.log.LogStatus;
 import dev.varve.log.ReplayLog;
 import java.io.IOException;
@@ -219,7 +218,8 @@ public final class StreamCache implements AutoCloseable, Iterable<BatchLease> {
    * @throws IndexOutOfBoundsException if it was not ingested yet
    */
   public BatchLease batch(long index) {
-    return lease(core.pin(index));
+    int[] columns = ReadOptions.ALL.resolve(core.schema);
+    return core.lease(columns, core.allocator, () -> core.pin(index));
   }
 
   /**
@@ -251,11 +251,6 @@ public final class StreamCache implements AutoCloseable, Iterable<BatchLease> {
       throw new IndexOutOfBoundsException("batch " + index + " does not exist; there are " + count);
     }
     return core.rowsBefore(index);
-  }
-
-  private BatchLease lease(LogFrame frame) {
-    int[] columns = ReadOptions.ALL.resolve(core.schema);
-    return new BatchLease(core.schema, columns, core.allocator, frame);
   }
 
   /**

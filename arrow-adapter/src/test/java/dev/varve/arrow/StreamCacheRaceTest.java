@@ -181,6 +181,46 @@ class StreamCacheRaceTest {
     }
   }
 
+  /** The cache's own allocator, and what it holds in memory, go with it at that moment. */
+  @Test
+  void closingRacesTheLoadOfASingleBatch() throws Exception {
+    int rounds = Boolean.getBoolean("varve.long") ? 20_000 : 500;
+    SplittableRandom random = new SplittableRandom(1);
+    try (Threads threads = new Threads()) {
+      for (int round = 0; round < rounds; round++) {
+        StreamCache cache =
+            StreamCache.builder().source(new TestSource(allocator, 4, ROWS)).create();
+        cache.ingestAll();
+        boolean shares = random.nextBoolean();
+        SharedReader shared = cache.shared(Start.BEGINNING);
+        if (!shares) {
+          shared.close();
+        }
+        CyclicBarrier start = new CyclicBarrier(2);
+        int pause = random.nextInt(1_000);
+        threads.run(
+            () -> {
+              start.await();
+              untilClosed(
+                  () -> {
+                    for (int i = 0; shares ? i < 4 : true; i = shares ? i + 1 : (i + 1) % 4) {
+                      BatchLease lease = shares ? shared.next().orElseThrow() : cache.batch(i);
+                      TestSource.check(lease.root(), i, ROWS);
+                      lease.close();
+                    }
+                  });
+            });
+        start.await();
+        for (int i = 0; i < pause; i++) {
+          Thread.onSpinWait();
+        }
+        cache.close();
+        shared.close();
+        threads.join();
+      }
+    }
+  }
+
   @Test
   void anInterruptedWaitTakesNothingAndKeepsTheFlag() throws Exception {
     CountDownLatch entered = new CountDownLatch(1);
