@@ -78,8 +78,9 @@ public final class CastView {
    * @throws IOException if the dictionaries of the schema cannot be told
    */
   public void exportSchema(BufferAllocator allocator, ArrowSchema schema) throws IOException {
-    try (ArrowReader reader = new CastReader(cache.schemaReader(), plan, allocator)) {
-      CDataExport.schema(allocator, schema(), reader, schema);
+    try (ArrowReader reader = new CastReader(cache.schemaReader(allocator), plan, allocator)) {
+      Schema target = reader.getVectorSchemaRoot().getSchema();
+      CDataExport.schema(allocator, target, reader, schema);
     }
   }
 }

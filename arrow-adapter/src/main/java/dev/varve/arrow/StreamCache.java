@@ -375,8 +375,8 @@ public final class StreamCache implements AutoCloseable, Iterable<BatchLease> {
   }
 
   /** A reader of nothing that knows the schema's dictionaries. */
-  ArrowReader schemaReader() {
-    return new SchemaReader(core.schema.message(), core.allocator);
+  ArrowReader schemaReader(BufferAllocator allocator) {
+    return new SchemaReader(core.schema.message(), allocator);
   }
 
   BufferAllocator allocator() {

@@ -179,12 +179,15 @@ class StreamCacheExportTest {
         assertThat(reader.loadNextBatch()).isFalse();
       }
       try (ArrowSchema schema = ArrowSchema.allocateNew(allocator);
+          ArrowSchema cast = ArrowSchema.allocateNew(allocator);
           CDataDictionaryProvider dictionaries = new CDataDictionaryProvider()) {
         cache.exportSchema(allocator, schema);
+        cache.cast(cache.schema()).exportSchema(allocator, cast);
         Schema imported = Data.importSchema(allocator, schema, dictionaries);
         assertThat(imported.getFields())
             .extracting(Field::getType)
             .isEqualTo(cache.schema().getFields().stream().map(Field::getType).toList());
+        assertThat(Data.importSchema(allocator, cast, dictionaries)).isEqualTo(imported);
       }
     } finally {
       batches.forEach(ArrowSamples.Batch::close);
