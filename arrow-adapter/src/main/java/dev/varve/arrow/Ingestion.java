@@ -63,7 +63,10 @@ final class Ingestion {
   /** Whether the thread is in the source, where it may be for ever. */
   private boolean pulling;
 
-  private long failures;
+  /** Steps that were begun, and the last of them that the log refused. */
+  private long steps;
+
+  private long refusedStep;
   private @Nullable Throwable failure;
   private @Nullable Throwable upstreamFailure;
 
@@ -119,7 +122,7 @@ final class Ingestion {
       throws IOException, InterruptedException {
     lock.lockInterruptibly();
     try {
-      long seen = failures;
+      long begun = steps;
       while (true) {
         if (log.count() > position) {
           return true;
@@ -144,7 +147,8 @@ final class Ingestion {
                   + " of that cache, which has to come from the source; a source may read what is"
                   + " cached already, and other caches");
         }
-        if (failures != seen && failure != null) {
+        // Where a step was begun before this wait, there may be room by now.
+        if (refusedStep > begun && failure != null) {
           throw rethrown(failure);
         }
         want(Math.max(position + 1, position + readAhead));
@@ -205,6 +209,7 @@ final class Ingestion {
       long idle = TimeUnit.SECONDS.toNanos(IDLE_SECONDS);
       while (!closed && !ended && upstreamFailure == null && idle > 0) {
         if (log.count() < wanted) {
+          steps++;
           return true;
         }
         try {
@@ -398,7 +403,7 @@ final class Ingestion {
     lock.lock();
     try {
       failure = e;
-      failures++;
+      refusedStep = steps;
       wanted = 0;
       changed.signalAll();
     } finally {

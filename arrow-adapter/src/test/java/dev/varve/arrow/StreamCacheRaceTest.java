@@ -221,6 +221,25 @@ class StreamCacheRaceTest {
     }
   }
 
+  /** What did not fit before the reader made room is no error of the reader. */
+  @Test
+  void aFullReadAheadRacesTheReaderThatMakesRoom() throws Exception {
+    int rounds = Boolean.getBoolean("varve.long") ? 5_000 : 200;
+    for (int round = 0; round < rounds; round++) {
+      try (StreamCache cache =
+              StreamCache.builder()
+                  .source(new TestSource(allocator, 40, ROWS))
+                  .memoryCapacity(4_000)
+                  .maxReaders(1)
+                  .readAhead(8)
+                  .create();
+          StreamReader reader = cache.reader()) {
+        TestSource.expect(reader, 0, 40, ROWS);
+        assertThat(reader.loadNextBatch()).isFalse();
+      }
+    }
+  }
+
   @Test
   void anInterruptedWaitTakesNothingAndKeepsTheFlag() throws Exception {
     CountDownLatch entered = new CountDownLatch(1);
