@@ -162,7 +162,7 @@ final class LogInspector {
     List<LogReport.Segment> segments = new ArrayList<>();
     for (LogSegment segment : index.segments) {
       LogReport.Segment found =
-          segment(segment, files.getOrDefault(segment.number, segment.path), index);
+          segment(segment, files.getOrDefault(segment.number, missing(segment, files)), index);
       segments.add(found);
       bytes += found.bytes();
       orderly &= segment.sealed;
@@ -202,6 +202,17 @@ final class LogInspector {
       }
     }
     return files;
+  }
+
+  /** A segment without a file, named as the others are; without a suffix if there are none. */
+  private Path missing(LogSegment segment, Map<Long, Path> files) {
+    String suffix = "";
+    for (Path path : files.values()) {
+      String name = String.valueOf(path.getFileName());
+      int dot = name.indexOf('.');
+      suffix = dot < 0 ? "" : name.substring(dot);
+    }
+    return LogDirectory.segment(directory, segment.number, suffix);
   }
 
   private LogReport.Segment segment(LogSegment segment, Path path, LogIndex index) {
