@@ -582,13 +582,24 @@ final class DiskTier {
         release(journal, firstSegment, batches);
       }
       int code = status == LogStatus.COMPLETE ? Entry.COMPLETE : Entry.FAILED;
-      long room = Math.max(0, options.diskCapacity() - used.get() - ENTRY_RESERVE);
+      long room = Math.max(0, options.diskCapacity() - used.get() - footers() - ENTRY_RESERVE);
       journal.ended(batches, code, message, (int) Math.min(Journal.MAX_MESSAGE, room));
       commit(journal);
       if (skips) {
         skipped(firstSegment, batches);
       }
     }
+  }
+
+  /** What ends the segments that are not sealed yet, for which room was kept. */
+  private long footers() {
+    long bytes = 0;
+    for (LogSegment segment : index.segments) {
+      if (segment.announced && !segment.sealed) {
+        bytes += framing.footerBound(segment.written.size(), segment.contextBytes);
+      }
+    }
+    return bytes;
   }
 
   /** Notes that batches before a number were released without ever having been written. */
