@@ -161,8 +161,9 @@ final class LogInspector {
     Map<Long, Path> files = files();
     List<LogReport.Segment> segments = new ArrayList<>();
     for (LogSegment segment : index.segments) {
+      Path known = files.get(segment.number);
       LogReport.Segment found =
-          segment(segment, files.getOrDefault(segment.number, missing(segment, files)), index);
+          segment(segment, known != null ? known : missing(segment, files), index);
       segments.add(found);
       bytes += found.bytes();
       orderly &= segment.sealed;
