@@ -159,6 +159,9 @@ final class LogInspector {
             && !floor.pending()
             && floor.length() == reader.position();
     Map<Long, Path> files = files();
+    if (floor != null && reader != null) {
+      strays(file.path(), floor, reader, index, files);
+    }
     List<LogReport.Segment> segments = new ArrayList<>();
     for (LogSegment segment : index.segments) {
       Path known = files.get(segment.number);
@@ -203,6 +206,27 @@ final class LogInspector {
       }
     }
     return files;
+  }
+
+  /**
+   * A kill leaves one segment at most that no entry names, behind the others, where a loss of power
+   * may leave any number: of more, entries were lost.
+   */
+  private void strays(
+      Path path, Floor floor, JournalReader reader, LogIndex index, Map<Long, Path> files) {
+    List<Long> strays =
+        files.keySet().stream().filter(number -> number >= index.nextSegment).sorted().toList();
+    if (strays.size() > 1
+        && !floor.pending()
+        && floor.boot().isPresent()
+        && floor.boot().equals(LogDirectory.boot(storage))) {
+      add(
+          path,
+          "end",
+          reader.position(),
+          "entries for segments " + strays.getFirst() + " to " + strays.getLast(),
+          "no more entries");
+    }
   }
 
   /** A segment without a file, named as the others are; without a suffix if there are none. */

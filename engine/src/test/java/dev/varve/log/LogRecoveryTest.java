@@ -93,6 +93,42 @@ class LogRecoveryTest {
     }
   }
 
+  /** Segments that no entry names tell that entries were lost, unless the machine went down. */
+  @Test
+  void segmentsBehindTheLastEntry() {
+    try (ReplayLog log = builder(machine).kept().create()) {
+      ReplayLogTest.fill(log, 0, 3);
+      long end;
+      try (StorageFile file = machine.open(INDEX, FileAccess.READ)) {
+        end = file.size();
+      }
+      ReplayLogTest.fill(log, 3, 40);
+      for (boolean sameBoot : new boolean[] {true, false}) {
+        SimulatedStorage lost = machine.killed();
+        if (!sameBoot) {
+          lost.bootId(Optional.of(new UUID(1, 2).toString()));
+        }
+        try (StorageFile file = lost.open(INDEX, FileAccess.WRITE)) {
+          file.truncate(end);
+        }
+        assertThat(lost.list(DIR)).hasSizeGreaterThan(4);
+        List<LogReport.Finding> findings =
+            LogInspector.inspect(lost, DIR, Inspection.VERIFY).findings();
+        if (sameBoot) {
+          assertThat(findings).singleElement().extracting("what", "offset").contains("end", end);
+          assertThatThrownBy(() -> builder(lost).open())
+              .isInstanceOf(CorruptionException.class)
+              .hasMessageContaining("no more entries");
+        } else {
+          assertThat(findings).isEmpty();
+          try (ReplayLog left = builder(lost).open()) {
+            assertThat(left.count()).isLessThanOrEqualTo(3);
+          }
+        }
+      }
+    }
+  }
+
   /** Once a log begins to append, its mark names the machine's present run, whatever was cut. */
   @Test
   void theMarkNamesThisBootAfterEverythingWasCut() {
