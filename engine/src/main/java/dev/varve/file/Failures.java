@@ -27,11 +27,18 @@ final class Failures {
 
   private Failures() {}
 
-  /** Returns the reason of what fails since its directory is missing, or a file. */
-  static String noDirectory(Path directory, boolean isFile) {
+  /**
+   * Returns the reason of what fails since its directory is missing, or a file.
+   *
+   * @param creates whether a new name was wanted there, not one that exists
+   */
+  static String noDirectory(Path directory, boolean isFile, boolean creates) {
     return isFile
         ? isFile(directory)
-        : "its directory " + quote(directory) + " does not exist; create it first";
+        : "its directory "
+            + quote(directory)
+            + " does not exist; "
+            + (creates ? "create it first" : "check the path");
   }
 
   /** Returns the reason of what fails since it needs a directory. */

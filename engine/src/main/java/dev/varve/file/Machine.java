@@ -214,7 +214,7 @@ final class Machine {
     throw new FileSystemException(path.toString(), null, Failures.IS_DIRECTORY);
   }
 
-  /** Returns the directory that a path is in. */
+  /** Returns the directory that a path is in, or is to be created in. */
   DirectoryNode parent(Path path) throws IOException {
     Path parent = path.toAbsolutePath().normalize().getParent();
     if (parent == null) {
@@ -225,7 +225,7 @@ final class Machine {
       return dir;
     }
     throw new NoSuchFileException(
-        path.toString(), null, Failures.noDirectory(parent, node != null));
+        path.toString(), null, Failures.noDirectory(parent, node != null, true));
   }
 
   static String name(Path path) {

@@ -130,7 +130,8 @@ final class RealFile implements StorageFile {
       throw RealStorage.failure(
           "create", path, new FileAlreadyExistsException(path.toString(), null, reason));
     } catch (IOException e) {
-      throw RealStorage.failure(access == FileAccess.CREATE_NEW ? "create" : "open", path, e);
+      boolean creates = access == FileAccess.CREATE_NEW;
+      throw RealStorage.failure(creates ? "create" : "open", path, e, creates);
     } catch (ReadOnlyFileSystemException e) {
       throw Failures.readOnly("open", path, e);
     }

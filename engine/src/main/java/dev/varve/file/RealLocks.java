@@ -74,7 +74,7 @@ final class RealLocks {
       }
       throw restless(path);
     } catch (IOException e) {
-      throw RealStorage.failure("lock", path, e);
+      throw RealStorage.failure("lock", path, e, true);
     } catch (ReadOnlyFileSystemException e) {
       throw Failures.readOnly("lock", path, e);
     }

@@ -57,20 +57,27 @@ final class RealStorage implements Storage {
     }
   }
 
-  /** Translates a failure; below a file there is nothing, whatever words the system has for it. */
+  /** Translates a failure with something that should exist. */
   static VarveException failure(String operation, Path path, IOException cause) {
-    return Failures.translate(
-        operation,
-        path,
-        cause instanceof NoSuchFileException || isBelowFile(path, cause) ? missing(path) : cause);
+    return failure(operation, path, cause, false);
+  }
+
+  /**
+   * Translates a failure; below a file there is nothing, whatever words the system has for it.
+   *
+   * @param creates whether the path was to be created
+   */
+  static VarveException failure(String operation, Path path, IOException cause, boolean creates) {
+    boolean missing = cause instanceof NoSuchFileException || isBelowFile(path, cause);
+    return Failures.translate(operation, path, missing ? missing(path, creates) : cause);
   }
 
   /** Tells whether a path is missing itself or its directory. */
-  private static NoSuchFileException missing(Path path) {
+  private static NoSuchFileException missing(Path path, boolean creates) {
     Path directory = path.toAbsolutePath().getParent();
     String reason = null;
     if (directory != null && !Files.isDirectory(directory)) {
-      reason = Failures.noDirectory(directory, Files.isRegularFile(directory));
+      reason = Failures.noDirectory(directory, Files.isRegularFile(directory), creates);
     }
     return new NoSuchFileException(path.toString(), null, reason);
   }
@@ -111,7 +118,7 @@ final class RealStorage implements Storage {
     try {
       createDirectory(dir);
     } catch (IOException e) {
-      throw failure("create directory", dir, e);
+      throw failure("create directory", dir, e, true);
     } catch (ReadOnlyFileSystemException e) {
       throw Failures.readOnly("create directory", dir, e);
     }
@@ -166,11 +173,14 @@ final class RealStorage implements Storage {
       }
       Files.move(source, target, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      Path looked = Files.exists(source) ? target : source;
+      boolean creates = Files.exists(source);
+      Path looked = creates ? target : source;
       throw Failures.translate(
           "rename to " + Failures.quote(target) + " the",
           source,
-          e instanceof NoSuchFileException || isBelowFile(looked, e) ? missing(looked) : e);
+          e instanceof NoSuchFileException || isBelowFile(looked, e)
+              ? missing(looked, creates)
+              : e);
     } catch (ReadOnlyFileSystemException e) {
       throw Failures.readOnly("rename", source, e);
     }

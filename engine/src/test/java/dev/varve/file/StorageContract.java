@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicReference;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -149,6 +150,28 @@ abstract class StorageContract {
     assertThatThrownBy(() -> lock("missing/a", 0, LockMode.SHARED))
         .isInstanceOf(NotFoundException.class)
         .hasMessageContaining(noDirectory("missing"));
+  }
+
+  @Test
+  void whatIsMissingWithItsDirectoryIsNotToBeCreated() {
+    for (FileAccess access : List.of(FileAccess.READ, FileAccess.WRITE)) {
+      checkMissing(() -> open("missing/a", access));
+    }
+    checkMissing(() -> storage.list(dir.resolve("missing/a")));
+    checkMissing(() -> storage.delete(dir.resolve("missing/a")));
+    checkMissing(() -> storage.syncDirectory(dir.resolve("missing/a")));
+    checkMissing(() -> storage.rename(dir.resolve("missing/a"), dir.resolve("a")));
+    create("b").close();
+    assertThatThrownBy(() -> storage.rename(dir.resolve("b"), dir.resolve("missing/b")))
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining(noDirectory("missing"));
+  }
+
+  private void checkMissing(ThrowingCallable read) {
+    assertThatThrownBy(read)
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining(dir.resolve("missing").toString())
+        .hasMessageEndingWith("does not exist; check the path");
   }
 
   private String noDirectory(String name) {
