@@ -101,8 +101,12 @@ final class RealLocks {
   }
 
   private static FileSystemException restless(Path path) {
-    return new FileSystemException(
-        path.toString(), null, "the lock file is deleted or replaced again and again");
+    String reason =
+        Files.isSymbolicLink(path)
+            ? "it is a symbolic link to a file that cannot be found; delete the link"
+            : "the lock file is deleted or replaced again and again; find out which program does"
+                + " that, and stop it";
+    return new FileSystemException(path.toString(), null, reason);
   }
 
   /**

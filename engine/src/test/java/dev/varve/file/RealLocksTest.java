@@ -2,11 +2,14 @@
 package dev.varve.file;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.StorageException;
 import java.io.File;
 import java.lang.reflect.Method;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -169,5 +172,18 @@ class RealLocksTest {
       thread.join();
     }
     assertThat(failure).hasNullValue();
+  }
+
+  @Test
+  void aLinkToNothingIsNoLockFileAndSaysWhatToDo() throws Exception {
+    Path link = Files.createSymbolicLink(dir.resolve("lock"), dir.resolve("nothing"));
+    assertThatThrownBy(() -> lock(0, LockMode.EXCLUSIVE))
+        .isInstanceOf(StorageException.class)
+        .hasMessageContaining(link.toString())
+        .hasMessageEndingWith(
+            "it is a symbolic link to a file that cannot be found; delete the link");
+    assertThat(Storage.real().isLocked(link, 0, 1)).isFalse();
+    Files.delete(link);
+    lock(0, LockMode.EXCLUSIVE).close();
   }
 }
