@@ -27,6 +27,17 @@ final class Follower {
     } while (reader.next(Long.MAX_VALUE, index));
   }
 
+  /** Returns what the files take, as far as they were followed. */
+  long diskBytes() {
+    long bytes = reader.position();
+    for (LogSegment segment : index.segments) {
+      if (segment.announced) {
+        bytes += Math.max(segment.fileBytes, segment.committedBytes());
+      }
+    }
+    return bytes;
+  }
+
   void close() {
     file.close();
   }

@@ -9,7 +9,8 @@ package dev.varve.log;
  * @param hotBatches batches held in memory
  * @param hotBytes bytes of memory that those take
  * @param heldBytes bytes of memory in use by frames, pinned ones included
- * @param diskBytes bytes on disk: segments, side file, and deleted segments that are still mapped
+ * @param diskBytes bytes on disk: segments, side file, and deleted segments that are still mapped;
+ *     of a log opened read-only without the last, and as far as it was followed
  * @param segments segments that have a file
  * @param hotReads frames handed out from memory
  * @param diskReads frames handed out from files

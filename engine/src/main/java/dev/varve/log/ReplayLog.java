@@ -505,7 +505,7 @@ public final class ReplayLog implements AutoCloseable {
               tiers.hotBatches(),
               tiers.hotBytes(),
               tiers.heldBytes(),
-              disk == null ? 0 : disk.usedBytes(),
+              diskBytes(),
               segments,
               hotReads.sum(),
               diskReads.sum(),
@@ -515,6 +515,13 @@ public final class ReplayLog implements AutoCloseable {
               readers.created(),
               readers.open());
         });
+  }
+
+  private long diskBytes() {
+    if (disk != null) {
+      return disk.usedBytes();
+    }
+    return follower == null ? 0 : follower.diskBytes();
   }
 
   /** {@return the files of the segments that are sealed, in order} */

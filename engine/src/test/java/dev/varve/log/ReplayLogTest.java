@@ -378,6 +378,7 @@ class ReplayLogTest {
       try (ReplayLog follower = ReplayLog.builder().directory(dir()).openReadOnly();
           LogReader reader = follower.reader(0)) {
         checkAll(follower, 0, 10);
+        checkDiskBytes(owner, follower);
         fill(owner, 10, 100);
         for (long n = 0; n < 100; n++) {
           try (LogFrame frame = reader.next(Duration.ofSeconds(10))) {
@@ -388,10 +389,20 @@ class ReplayLogTest {
         owner.complete();
         assertThat(reader.next(Duration.ofSeconds(10))).isNull();
         assertThat(follower.status()).isEqualTo(LogStatus.COMPLETE);
+        checkDiskBytes(owner, follower);
         assertThatThrownBy(() -> follower.append(batch(100)))
             .isInstanceOf(IllegalStateException.class);
       }
     }
+  }
+
+  private void checkDiskBytes(ReplayLog owner, ReplayLog follower) throws Exception {
+    long bytes = 0;
+    for (Path file : Files.list(dir()).toList()) {
+      bytes += Files.size(file);
+    }
+    assertThat(owner.statistics().diskBytes()).isEqualTo(bytes);
+    assertThat(follower.statistics().diskBytes()).isEqualTo(bytes);
   }
 
   @Test
