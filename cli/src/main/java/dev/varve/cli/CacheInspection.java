@@ -2,6 +2,7 @@
 package dev.varve.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.arrow.IpcReader;
 import dev.varve.arrow.StreamCache;
@@ -88,6 +89,16 @@ final class CacheInspection {
             IpcReader reader = IpcReader.open(segment.file(), allocator)) {
           boolean unused = reader.loadNextBatch();
           return Optional.of(ArrowInspection.compression(reader.statistics()));
+        } catch (CorruptionException e) {
+          throw new CorruptionException(
+              "the cache's segment",
+              e.file(),
+              e.offset(),
+              e.expected(),
+              e.actual(),
+              "inspect the cache without --no-verify to see all damage, then delete it and cache"
+                  + " the source again",
+              e);
         }
       }
     }

@@ -156,6 +156,19 @@ class CommandsTest {
   }
 
   @Test
+  void aSegmentThatCannotBeReadIsNamedWithWhatToDo() throws IOException {
+    Path cache = directory.resolve("cache");
+    CliRun.of("replay", BIRDS, "--cache", cache, "--keep", "--epochs", 1).ok();
+    Path segment = cache.resolve("segment-00000000.arrow");
+    Files.write(segment, new byte[Math.toIntExact(Files.size(segment))]);
+    assertThat(CliRun.of("inspect", cache, "--no-verify").assertFails(ExitCode.INVALID_INPUT))
+        .contains("the cache's segment is corrupt in " + segment + " at offset 0: expected ")
+        .contains(", found 0000")
+        .contains("inspect the cache without --no-verify")
+        .contains("delete it and cache the source again");
+  }
+
+  @Test
   void aCacheIsInspected() {
     Path cache = directory.resolve("cache");
     CliRun.of("replay", BIRDS, "--cache", cache, "--keep", "--epochs", 1).ok();
