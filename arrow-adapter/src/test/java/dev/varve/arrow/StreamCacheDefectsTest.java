@@ -479,27 +479,15 @@ class StreamCacheDefectsTest {
     CountDownLatch entered = new CountDownLatch(1);
     CountDownLatch release = new CountDownLatch(1);
     CountDownLatch gone = new CountDownLatch(1);
-    TestSource inner = source(8).blockAt(2, entered, release);
     List<Thread> closers = new ArrayList<>();
-    BatchProducer source =
-        new BatchProducer() {
-          @Override
-          public VectorSchemaRoot root() {
-            return inner.root();
-          }
-
-          @Override
-          public boolean next() throws IOException {
-            return inner.next();
-          }
-
-          @Override
-          public void close() {
-            closers.add(Thread.currentThread());
-            inner.close();
-            gone.countDown();
-          }
-        };
+    TestSource source =
+        source(8)
+            .blockAt(2, entered, release)
+            .whenClosed(
+                () -> {
+                  closers.add(Thread.currentThread());
+                  gone.countDown();
+                });
     StreamCache cache = builder(source).directory(home.resolve("cache")).create();
     try (Threads threads = new Threads();
         StreamReader reader = cache.reader()) {
@@ -511,14 +499,14 @@ class StreamCacheDefectsTest {
       entered.await();
       cache.close();
       threads.join();
-      assertThat(inner.closes).hasValue(0);
+      assertThat(source.closes).hasValue(0);
       reader.seek(0);
       TestSource.expect(reader, 0, 2, ROWS);
     }
     assertThat(home.resolve("cache")).doesNotExist();
     release.countDown();
     gone.await();
-    assertThat(inner.closes).hasValue(1);
+    assertThat(source.closes).hasValue(1);
     assertThat(closers).hasSize(1).doesNotContain(Thread.currentThread());
   }
 
@@ -526,25 +514,12 @@ class StreamCacheDefectsTest {
   @Test
   void anErrorWhileTheSourceIsClosedIsNoFailureOfTheCache() throws Exception {
     for (int wanted : new int[] {2, 8}) {
-      TestSource inner = source(8);
-      BatchProducer source =
-          new BatchProducer() {
-            @Override
-            public VectorSchemaRoot root() {
-              return inner.root();
-            }
-
-            @Override
-            public boolean next() throws IOException {
-              return inner.next();
-            }
-
-            @Override
-            public void close() {
-              inner.close();
-              throw new AssertionError("on purpose");
-            }
-          };
+      TestSource source =
+          source(8)
+              .whenClosed(
+                  () -> {
+                    throw new AssertionError("on purpose");
+                  });
       try (StreamCache cache = builder(source).directory(home.resolve("cache")).create();
           StreamReader reader = cache.reader()) {
         TestSource.expect(reader, 0, wanted, ROWS);
@@ -553,7 +528,7 @@ class StreamCacheDefectsTest {
           assertThat(cache.status()).isEqualTo(LogStatus.COMPLETE);
         }
         cache.close();
-        assertThat(inner.closes).hasValue(1);
+        assertThat(source.closes).hasValue(1);
       }
       assertThat(home.resolve("cache")).doesNotExist();
     }

@@ -34,6 +34,7 @@ final class TestSource implements BatchProducer {
   final AtomicInteger pulls = new AtomicInteger();
   final AtomicInteger closes = new AtomicInteger();
   final AtomicInteger touches = new AtomicInteger();
+  private Runnable whenClosed = () -> {};
 
   /** Runs before a batch is filled. */
   interface Step {
@@ -55,6 +56,12 @@ final class TestSource implements BatchProducer {
 
   TestSource at(int batch, Step step) {
     steps.put(batch, step);
+    return this;
+  }
+
+  /** Runs something after the source was closed, by the thread that did. */
+  TestSource whenClosed(Runnable action) {
+    whenClosed = action;
     return this;
   }
 
@@ -166,5 +173,6 @@ final class TestSource implements BatchProducer {
   public void close() {
     closes.incrementAndGet();
     root.close();
+    whenClosed.run();
   }
 }
