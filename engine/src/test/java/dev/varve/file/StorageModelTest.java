@@ -15,11 +15,13 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Random calls, which the simulated storage must answer as the real one does. */
+@Tag("once")
 class StorageModelTest {
   private static final List<String> NAMES = List.of("a", "b", "c", "d", "d/a", "d/b", "e/a", "a/a");
 

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Kills a process that appends, again and again: what it acknowledged is there, and the log goes
  * on. {@code varve.kills} says how often, {@code varve.seed} from which seed.
  */
+@Tag("once")
 class LogKillTest {
 
   private static final int KILLS =

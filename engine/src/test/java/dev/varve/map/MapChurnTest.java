@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -17,6 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * <p>A round for each shape of map; long runs go on with other seeds for {@code
  * varve.map.churn.seconds}, 600 unless set, for each kind of map.
  */
+@Tag("once")
 class MapChurnTest {
 
   private static final int THREADS = 4;

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.varve.memory.SlabPool;
 import dev.varve.memory.Words;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** A reader that stands still, at any access, while others change all of the map many times. */
+@Tag("once")
 class MapStallTest {
 
   private static final int ENTRIES = 200;

@@ -9,10 +9,12 @@ import java.util.Arrays;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** All operations on segments, for all kinds of maps, against a TreeMap, with the validator. */
+@Tag("once")
 class SkipListModelTest {
 
   private final Random random = new Random();

@@ -13,10 +13,12 @@ import java.util.Comparator;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Random operations beside a {@link TreeMap}, with the structure checked after every step. */
+@Tag("once")
 class TreeModelTest {
 
   private static final Comparator<byte[]> UNSIGNED = Arrays::compareUnsigned;

@@ -31,6 +31,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is left of records that were acknowledged each. */
+@Tag("once")
 class LiveCrashTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
   private static final Path LIVE = RecordSamples.DIR.resolve("f.vrec.live");

@@ -18,6 +18,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every bit that can flip and every place a file can be cut at, in small files of each kind. */
+@Tag("once")
 class RecordDamageTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
 

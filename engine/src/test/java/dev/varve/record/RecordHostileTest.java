@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Nothing is believed only because its checksum holds, and nothing allocated for it. */
+@Tag("once")
 @Timeout(value = 3600, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class RecordHostileTest {
   private static final int EVERY = Boolean.getBoolean("varve.long") ? 1 : 61;

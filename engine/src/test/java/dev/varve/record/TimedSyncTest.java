@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -25,6 +26,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * What a durability of an age promises, by either way to acknowledge. The age is a day, so that the
  * writer's own thread sleeps, and the test does what it would do, by a clock that it moves.
  */
+@Tag("once")
 class TimedSyncTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
   private static final Duration AGE = Duration.ofDays(1);

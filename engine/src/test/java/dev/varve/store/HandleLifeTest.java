@@ -25,6 +25,7 @@ import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
 import java.util.function.IntFunction;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -32,6 +33,7 @@ import org.junit.jupiter.api.Test;
  * one of them lets go of the files, after the last reader. Handles here are of memory only, so that
  * one takes microseconds.
  */
+@Tag("once")
 class HandleLifeTest {
   private static final int BATCHES = Boolean.getBoolean("varve.long") ? 2000 : 16;
   private static final int MANY_BATCHES = 20 * BATCHES;

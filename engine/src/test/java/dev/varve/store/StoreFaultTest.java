@@ -21,11 +21,13 @@ import java.util.Map;
 import java.util.Random;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A store on a storage whose calls fail. */
+@Tag("once")
 class StoreFaultTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
   private static final Path LOCKS = StoreLife.DIR.resolve("s-lock");

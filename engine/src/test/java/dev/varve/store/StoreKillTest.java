@@ -7,6 +7,7 @@ import dev.varve.ChildJvm;
 import dev.varve.file.Durability;
 import java.nio.file.Path;
 import java.util.Random;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
  * is lost, every snapshot is whole, and nothing stays locked. {@code varve.kills} says how often,
  * {@code varve.seed} from which seed.
  */
+@Tag("once")
 @Timeout(3600)
 class StoreKillTest {
   private static final int KILLS =

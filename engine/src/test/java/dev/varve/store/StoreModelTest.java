@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Random work on a store, compared with sorted maps; {@code varve.seed} repeats a run. */
+@Tag("once")
 class StoreModelTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
 

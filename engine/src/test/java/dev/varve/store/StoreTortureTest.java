@@ -21,7 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
  * snapshot for long, through two handles of this process: every value is what its snapshot says.
  */
 @Tag("once")
-@Timeout(3600)
+@Timeout(14_400)
 class StoreTortureTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
   private static final int COMMITS = LONG ? 20_000 : 400;

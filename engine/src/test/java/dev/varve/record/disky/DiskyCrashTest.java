@@ -14,11 +14,13 @@ import dev.varve.file.SimulatedStorage.Operation;
 import dev.varve.record.OnDamage;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** What is left of a file when calls fail, the disk is full, a process dies or the power goes. */
+@Tag("once")
 class DiskyCrashTest {
   private static final boolean LONG = Boolean.getBoolean("varve.long");
 
