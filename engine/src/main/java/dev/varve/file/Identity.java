@@ -79,7 +79,7 @@ final class Identity {
       if (!is(path, key)) {
         return null;
       }
-      FileChannel channel = FileChannel.open(path, RealFile.options(access));
+      FileChannel channel = FileChannel.open(path, RealChannel.options(access));
       boolean same = false;
       try {
         same = is(path, key);

@@ -7,67 +7,26 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.channels.AsynchronousFileChannel;
 import java.nio.channels.ClosedChannelException;
-import java.nio.channels.FileChannel;
 import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileStore;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
-import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.ReadOnlyFileSystemException;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
-import java.util.Arrays;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A file of the operating system.
- *
- * <p>It is open twice. Reads, writes and mappings go through a {@link FileChannel}, the fastest way
- * there is; but the JDK closes that one when a thread is interrupted in it. So a thread's interrupt
- * flag is cleared before and set again after, and when an interrupt arrives in between, the channel
- * is opened anew and the operation, which is positional and so may be repeated, is done again. The
- * other one, the <i>anchor</i>, is an {@link AsynchronousFileChannel}, whose size, truncate and
- * force run in the calling thread and do not know interrupts. It holds the inode, so that the
- * channel can be opened anew; it takes over when that cannot be or when interrupts come too often;
- * and being open from before the first write until the end, its force is told of every failure to
- * write back, which a fresh descriptor might not be.
+ * A file of the operating system: what the storage seam promises, on top of a {@link RealChannel}.
  */
 final class RealFile implements StorageFile {
-  /** How often an operation is tried on the interruptible channel. */
-  private static final int ATTEMPTS = 3;
-
-  /** The longest piece that is viewed as a byte buffer, and so written or read, at once. */
-  private static final long PIECE = 1L << 30;
-
-  /** How much is copied at once where bytes must be copied. */
-  private static final int STAGE = 1 << 16;
-
-  /** How many segments go into one gathering write at most; more is not possible on Linux. */
-  private static final int GATHER = 1024;
-
-  private static final MemorySegment ZEROS = Arena.global().allocate(1 << 16).asReadOnly();
-
-  /**
-   * A file is extended by a write for each so many bytes: the page cache of Linux keeps what one
-   * call wrote in one piece where it can, and maps such a piece by one entry.
-   */
-  private static final int HUGE_PAGE = 1 << 21;
-
   private final Path path;
   private final FileAccess access;
-  private final String key;
-  private final AsynchronousFileChannel anchor;
-
-  /** Held while the channel is replaced or closed. */
-  private final ReentrantLock opening = new ReentrantLock();
+  private final RealChannel channel;
 
   /** Held while the length changes, and while it must not. */
   private final ReentrantLock resizing = new ReentrantLock();
@@ -78,34 +37,15 @@ final class RealFile implements StorageFile {
    */
   private final ReentrantLock syncing = new ReentrantLock();
 
-  /** Held while the position of the channel and {@link #views} are in use. */
-  private final ReentrantLock gathering = new ReentrantLock();
-
-  private volatile FileChannel channel;
-  private volatile boolean closed;
   private volatile @Nullable Throwable poison;
 
   /** A length that the file has had, so that most writes need not ask for it. */
   private volatile long knownSize;
 
-  private @Nullable ByteBuffer[] views = new ByteBuffer[16];
-
-  /** The channel whose position is {@link #gathered}, if that is known. */
-  private @Nullable FileChannel gatheredBy;
-
-  private long gathered;
-
-  private RealFile(
-      Path path,
-      FileAccess access,
-      String key,
-      FileChannel channel,
-      AsynchronousFileChannel anchor) {
+  private RealFile(Path path, FileAccess access, RealChannel channel) {
     this.path = path;
     this.access = access;
-    this.key = key;
     this.channel = channel;
-    this.anchor = anchor;
   }
 
   static RealFile open(Path path, FileAccess access) {
@@ -116,9 +56,9 @@ final class RealFile implements StorageFile {
           checkRegular(path);
           RealLocks.checkNotLocked(path);
         }
-        RealFile file = openOnce(path, access);
-        if (file != null) {
-          return file;
+        RealChannel channel = RealChannel.open(path, access);
+        if (channel != null) {
+          return new RealFile(path, access, channel);
         }
         if (create || i == 100) {
           throw new FileSystemException(
@@ -137,47 +77,6 @@ final class RealFile implements StorageFile {
     }
   }
 
-  /**
-   * Opens both channels, which are of one file if the path named that before the first and named it
-   * after the second.
-   *
-   * @return the file; null if the path named different files meanwhile
-   */
-  private static @Nullable RealFile openOnce(Path path, FileAccess access) throws IOException {
-    RealFile file = null;
-    boolean created = access == FileAccess.CREATE_NEW;
-    String before = created ? null : Identity.of(path);
-    FileChannel channel =
-        created
-            ? FileChannel.open(
-                path,
-                StandardOpenOption.CREATE_NEW,
-                StandardOpenOption.READ,
-                StandardOpenOption.WRITE)
-            : FileChannel.open(path, options(access));
-    AsynchronousFileChannel anchor = null;
-    try {
-      String key = before != null ? before : Identity.of(path);
-      anchor = AsynchronousFileChannel.open(path, options(access), null);
-      if (Identity.is(path, key)) {
-        file = new RealFile(path, access, key, channel, anchor);
-      } else {
-        created = false; // what the path names now is not ours
-      }
-    } finally {
-      if (file == null) {
-        channel.close();
-        if (anchor != null) {
-          anchor.close();
-        }
-        if (created) {
-          Files.deleteIfExists(path);
-        }
-      }
-    }
-    return file;
-  }
-
   /** Opening a pipe would block, and a directory opens but cannot be read. */
   private static void checkRegular(Path path) throws IOException {
     BasicFileAttributes attributes = Files.readAttributes(path, BasicFileAttributes.class);
@@ -189,12 +88,6 @@ final class RealFile implements StorageFile {
               ? Failures.IS_DIRECTORY
               : "it is a pipe, a socket or a device; name a file");
     }
-  }
-
-  static Set<OpenOption> options(FileAccess access) {
-    return access.isWritable()
-        ? Set.of(StandardOpenOption.READ, StandardOpenOption.WRITE)
-        : Set.of(StandardOpenOption.READ);
   }
 
   @Override
@@ -209,14 +102,14 @@ final class RealFile implements StorageFile {
 
   @Override
   public String key() {
-    return key;
+    return channel.key();
   }
 
   @Override
   public long size() {
     checkUsable();
     try {
-      return anchor.size();
+      return channel.size();
     } catch (IOException e) {
       throw failure("size", e);
     }
@@ -235,15 +128,7 @@ final class RealFile implements StorageFile {
     long length = source.byteSize();
     checkWrite(position, length);
     try {
-      if (source.isNative()) {
-        for (long done = 0; done < length; ) {
-          long piece = Math.min(PIECE, length - done);
-          write(position + done, view(source, done, piece));
-          done += piece;
-        }
-      } else {
-        writeStaged(position, source, length);
-      }
+      channel.write(position, source);
     } catch (IOException e) {
       throw writeFailure("write", length, e);
     }
@@ -257,35 +142,10 @@ final class RealFile implements StorageFile {
     Checks.sources(sources, count);
     long total = Checks.total(path, position, sources, count);
     checkWrite(position, total);
-    gathering.lock();
     try {
-      int source = 0;
-      long offset = 0;
-      long at = position;
-      while (source < count) {
-        int used = 0;
-        long bytes = 0;
-        while (source < count && used < GATHER) {
-          long length = sources[source].byteSize();
-          long piece = Math.min(PIECE, length - offset);
-          if (piece > 0) {
-            addView(used++, view(sources[source], offset, piece));
-            bytes += piece;
-          }
-          offset += piece;
-          if (offset == length) {
-            source++;
-            offset = 0;
-          }
-        }
-        gather(at, used, bytes);
-        at += bytes;
-      }
+      channel.write(position, sources, count);
     } catch (IOException e) {
       throw writeFailure("write", total, e);
-    } finally {
-      Arrays.fill(views, null);
-      gathering.unlock();
     }
     grown(position + total);
   }
@@ -294,22 +154,9 @@ final class RealFile implements StorageFile {
   public long read(long position, MemorySegment target) {
     checkUsable();
     Checks.target(target);
-    long length = target.byteSize();
-    Checks.range(path, position, length);
+    Checks.range(path, position, target.byteSize());
     try {
-      if (!target.isNative()) {
-        return readStaged(position, target, length);
-      }
-      long done = 0;
-      while (done < length) {
-        long piece = Math.min(PIECE, length - done);
-        long count = read(position + done, view(target, done, piece));
-        done += count;
-        if (count < piece) {
-          break;
-        }
-      }
-      return done;
+      return channel.read(position, target);
     } catch (IOException e) {
       throw failure("read", e);
     }
@@ -321,13 +168,13 @@ final class RealFile implements StorageFile {
     Checks.writable(path, access);
     resizing.lock();
     try {
-      long size = anchor.size();
+      long size = channel.size();
       Checks.extension(path, size, newSize);
       try {
-        writeZeros(size, newSize);
+        channel.writeZeros(size, newSize);
       } catch (IOException | RuntimeException | Error e) {
         try {
-          anchor.truncate(size);
+          channel.truncate(size);
           knownSize = size;
         } catch (IOException | RuntimeException again) {
           e.addSuppressed(again);
@@ -345,33 +192,15 @@ final class RealFile implements StorageFile {
     }
   }
 
-  private void writeZeros(long from, long to) throws IOException {
-    gathering.lock();
-    try {
-      for (long at = from; at < to; ) {
-        long bytes = Math.min(HUGE_PAGE - at % HUGE_PAGE, to - at);
-        int used = 0;
-        for (long left = bytes; left > 0; left -= ZEROS.byteSize()) {
-          addView(used++, view(ZEROS, 0, Math.min(left, ZEROS.byteSize())));
-        }
-        gather(at, used, bytes);
-        at += bytes;
-      }
-    } finally {
-      Arrays.fill(views, null);
-      gathering.unlock();
-    }
-  }
-
   @Override
   public void truncate(long newSize) {
     checkUsable();
     Checks.writable(path, access);
     resizing.lock();
     try {
-      Checks.truncation(path, anchor.size(), newSize);
+      Checks.truncation(path, channel.size(), newSize);
       knownSize = newSize;
-      anchor.truncate(newSize);
+      channel.truncate(newSize);
     } catch (IOException e) {
       throw failure("truncate", e);
     } finally {
@@ -385,8 +214,7 @@ final class RealFile implements StorageFile {
     syncing.lock();
     try {
       checkHealthy();
-      // Without times, whose change would cost a commit of the journal of the file system.
-      anchor.force(false);
+      channel.force();
     } catch (ClosedChannelException e) {
       throw failure("sync", e);
     } catch (IOException e) {
@@ -424,8 +252,8 @@ final class RealFile implements StorageFile {
     // The JDK would extend the file, sparsely, if it were shorter than the mapping.
     resizing.lock();
     try {
-      Checks.mappedRange(path, position, length, anchor.size());
-      segment = map(mode, position, length, arena);
+      Checks.mappedRange(path, position, length, channel.size());
+      segment = channel.map(mode, position, length, arena);
     } catch (IOException e) {
       throw failure("map", e);
     } finally {
@@ -437,235 +265,12 @@ final class RealFile implements StorageFile {
     return new RealMapping(this, mapAccess, arena, segment);
   }
 
-  private MemorySegment map(MapMode mode, long position, long length, Arena arena)
-      throws IOException {
-    boolean interrupted = Thread.interrupted();
-    try {
-      for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        FileChannel used = channel;
-        try {
-          return used.map(mode, position, length, arena);
-        } catch (ClosedChannelException e) {
-          interrupted |= Thread.interrupted();
-          reopen(used);
-        }
-      }
-      return Uninterrupted.call(() -> mapAlone(mode, position, length, arena));
-    } finally {
-      restore(interrupted);
-    }
-  }
-
-  /** Maps through a channel that no other thread can be interrupted in. */
-  MemorySegment mapAlone(MapMode mode, long position, long length, Arena arena) throws IOException {
-    try (FileChannel own = Identity.reopen(path, key, access)) {
-      if (own == null) {
-        throw new FileSystemException(
-            path.toString(),
-            null,
-            "a thread was interrupted while it used the file, which was renamed or deleted and so"
-                + " cannot be opened anew");
-      }
-      return own.map(mode, position, length, arena);
-    }
-  }
-
   @Override
   public void close() {
-    opening.lock();
     try {
-      if (closed) {
-        return;
-      }
-      closed = true;
-      try (anchor) {
-        channel.close();
-      }
+      channel.close();
     } catch (IOException e) {
       throw Failures.translate("close", path, e);
-    } finally {
-      opening.unlock();
-    }
-  }
-
-  /** Writes all that remains in a buffer. */
-  private void write(long position, ByteBuffer source) throws IOException {
-    boolean interrupted = Thread.interrupted();
-    try {
-      int start = source.position();
-      for (int attempt = 1; source.hasRemaining(); ) {
-        FileChannel used = channel;
-        int from = source.position();
-        try {
-          used.write(source, position + from - start);
-        } catch (ClosedChannelException e) {
-          interrupted |= Thread.interrupted();
-          source.position(from);
-          if (reopen(used) == null || attempt++ == ATTEMPTS) {
-            writeByAnchor(position + from - start, source);
-          }
-        }
-      }
-    } finally {
-      restore(interrupted);
-    }
-  }
-
-  /** Reads until a buffer is full or the file ends; returns how much. */
-  private int read(long position, ByteBuffer target) throws IOException {
-    boolean interrupted = Thread.interrupted();
-    try {
-      int start = target.position();
-      for (int attempt = 1; target.hasRemaining(); ) {
-        FileChannel used = channel;
-        int from = target.position();
-        try {
-          if (used.read(target, position + from - start) < 0) {
-            break;
-          }
-        } catch (ClosedChannelException e) {
-          interrupted |= Thread.interrupted();
-          target.position(from);
-          if (reopen(used) == null || attempt++ == ATTEMPTS) {
-            readByAnchor(position + from - start, target);
-            break;
-          }
-        }
-      }
-      return target.position() - start;
-    } finally {
-      restore(interrupted);
-    }
-  }
-
-  /** Writes the first views with as few calls as possible. */
-  private void gather(long position, int used, long bytes) throws IOException {
-    boolean interrupted = Thread.interrupted();
-    try {
-      FileChannel current = channel;
-      if (current != gatheredBy || position != gathered) {
-        current.position(position);
-      }
-      gatheredBy = null; // Until it is known how far this write came.
-      int first = 0;
-      for (long done = 0; done < bytes; ) {
-        done += current.write(views, first, used - first);
-        while (first < used && !views[first].hasRemaining()) {
-          first++;
-        }
-      }
-      gatheredBy = current;
-      gathered = position + bytes;
-    } catch (ClosedChannelException e) {
-      interrupted |= Thread.interrupted();
-      checkUsable();
-      long at = position;
-      for (int i = 0; i < used; i++) {
-        ByteBuffer view = views[i].rewind();
-        write(at, view);
-        at += view.limit();
-      }
-    } finally {
-      restore(interrupted);
-    }
-  }
-
-  private void addView(int index, ByteBuffer view) {
-    if (index == views.length) {
-      views = Arrays.copyOf(views, Math.min(GATHER, index * 2));
-    }
-    views[index] = view;
-  }
-
-  private static ByteBuffer view(MemorySegment segment, long offset, long length) {
-    return (length == segment.byteSize() ? segment : segment.asSlice(offset, length))
-        .asByteBuffer();
-  }
-
-  private void writeStaged(long position, MemorySegment source, long length) throws IOException {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment stage = arena.allocate(Math.min(STAGE, length));
-      ByteBuffer view = stage.asByteBuffer();
-      for (long done = 0; done < length; done += view.limit()) {
-        view.clear().limit((int) Math.min(STAGE, length - done));
-        MemorySegment.copy(source, done, stage, 0, view.limit());
-        write(position + done, view);
-      }
-    }
-  }
-
-  private long readStaged(long position, MemorySegment target, long length) throws IOException {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment stage = arena.allocate(Math.min(STAGE, length));
-      ByteBuffer view = stage.asByteBuffer();
-      long done = 0;
-      while (done < length) {
-        view.clear().limit((int) Math.min(STAGE, length - done));
-        int count = read(position + done, view);
-        MemorySegment.copy(stage, 0, target, done, count);
-        done += count;
-        if (view.hasRemaining()) {
-          break;
-        }
-      }
-      return done;
-    }
-  }
-
-  /** Threads of the JDK's pool do the work, so bytes of confined segments must be copied. */
-  void writeByAnchor(long position, ByteBuffer source) throws IOException {
-    ByteBuffer stage = ByteBuffer.allocate(Math.min(STAGE, source.remaining()));
-    for (long at = position; source.hasRemaining(); at += stage.limit()) {
-      int length = Math.min(stage.capacity(), source.remaining());
-      stage.clear().put(0, source, source.position(), length).limit(length);
-      source.position(source.position() + length);
-      while (stage.hasRemaining()) {
-        Uninterrupted.get(anchor.write(stage, at + stage.position()));
-      }
-    }
-  }
-
-  void readByAnchor(long position, ByteBuffer target) throws IOException {
-    ByteBuffer stage = ByteBuffer.allocate(Math.min(STAGE, target.remaining()));
-    for (long at = position; target.hasRemaining(); ) {
-      stage.clear().limit(Math.min(stage.capacity(), target.remaining()));
-      int count = Uninterrupted.get(anchor.read(stage, at));
-      if (count < 0) {
-        break;
-      }
-      target.put(stage.flip());
-      at += count;
-    }
-  }
-
-  /**
-   * Opens the channel anew after an interrupt closed it.
-   *
-   * @return the channel to use instead; null if there can be none
-   * @throws ClosedException if this file was closed
-   */
-  private @Nullable FileChannel reopen(FileChannel broken) throws IOException {
-    opening.lock();
-    try {
-      if (closed) {
-        throw Failures.closed(path);
-      }
-      if (channel != broken && channel.isOpen()) {
-        return channel;
-      }
-      FileChannel fresh = Identity.reopen(path, key, access);
-      if (fresh != null) {
-        channel = fresh;
-      }
-      return fresh;
-    } finally {
-      opening.unlock();
-    }
-  }
-
-  private static void restore(boolean interrupted) {
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 
@@ -673,7 +278,7 @@ final class RealFile implements StorageFile {
     Checks.range(path, position, length);
     if (position > knownSize) {
       try {
-        knownSize = anchor.size();
+        knownSize = channel.size();
       } catch (IOException e) {
         throw failure("write", e);
       }
@@ -688,7 +293,7 @@ final class RealFile implements StorageFile {
   }
 
   private void checkUsable() {
-    if (closed) {
+    if (channel.isClosed()) {
       throw Failures.closed(path);
     }
     checkHealthy();
@@ -711,7 +316,7 @@ final class RealFile implements StorageFile {
   }
 
   private VarveException failure(String operation, IOException e) {
-    if (closed) {
+    if (channel.isClosed()) {
       return new ClosedException(describe(), e);
     }
     return Failures.translate(operation, path, e);
@@ -719,7 +324,7 @@ final class RealFile implements StorageFile {
 
   /** The text of an error may be in any language, so the free space is asked for, too. */
   private VarveException writeFailure(String operation, long needed, IOException e) {
-    if (closed) {
+    if (channel.isClosed()) {
       return new ClosedException(describe(), e);
     }
     if (Failures.saysFull(e) || leftSpace() < needed) {

@@ -15,7 +15,6 @@ import java.lang.foreign.ValueLayout;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel.MapMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -128,33 +127,6 @@ class RealFileTest {
 
   private static int sizeOf(long number) {
     return Long.BYTES * (1 + (int) (number % 100));
-  }
-
-  /** What takes over when interrupts come too often, or the file cannot be opened anew. */
-  @Test
-  void theAnchorReadsWritesAndMapsAsWell() throws Exception {
-    try (RealFile file = RealFile.open(dir.resolve("a"), FileAccess.CREATE_NEW);
-        Arena arena = Arena.ofConfined()) {
-      MemorySegment bytes = arena.allocate(300_000);
-      for (long i = 0; i < bytes.byteSize(); i++) {
-        bytes.set(ValueLayout.JAVA_BYTE, i, (byte) (i * 31 >> 3));
-      }
-      file.write(0, bytes.asSlice(0, 10));
-      ByteBuffer source = bytes.asByteBuffer().position(5);
-      file.writeByAnchor(5, source);
-      assertThat(source.hasRemaining()).isFalse();
-      MemorySegment read = arena.allocate(bytes.byteSize() + 1);
-      ByteBuffer target = read.asByteBuffer().position(3);
-      file.readByAnchor(3, target);
-      assertThat(target.remaining()).isEqualTo(1);
-      assertThat(read.asSlice(3).mismatch(bytes.asSlice(3))).isEqualTo(bytes.byteSize() - 3);
-      assertThat(file.size()).isEqualTo(bytes.byteSize());
-      try (Arena shared = Arena.ofShared()) {
-        MemorySegment mapped =
-            Uninterrupted.call(() -> file.mapAlone(MapMode.READ_ONLY, 7, 100_000, shared));
-        assertThat(mapped.mismatch(bytes.asSlice(7, 100_000))).isEqualTo(-1);
-      }
-    }
   }
 
   @Test
