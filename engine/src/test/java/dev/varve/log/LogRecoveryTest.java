@@ -23,6 +23,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Single states that opening a log has to cope with. */
 class LogRecoveryTest {
@@ -93,9 +95,13 @@ class LogRecoveryTest {
     }
   }
 
-  /** Segments that no entry names tell that entries were lost, unless the machine went down. */
-  @Test
-  void segmentsBehindTheLastEntry() {
+  /**
+   * Segments that no entry names tell that entries were lost, unless the machine went down or a
+   * sync failed.
+   */
+  @ParameterizedTest
+  @CsvSource({"false, false, true", "true, false, false", "false, true, false"})
+  void segmentsBehindTheLastEntry(boolean otherBoot, boolean failedSync, boolean isDamage) {
     try (ReplayLog log = builder(machine).kept().create()) {
       ReplayLogTest.fill(log, 0, 3);
       long end;
@@ -103,27 +109,31 @@ class LogRecoveryTest {
         end = file.size();
       }
       ReplayLogTest.fill(log, 3, 40);
-      for (boolean sameBoot : new boolean[] {true, false}) {
-        SimulatedStorage lost = machine.killed();
-        if (!sameBoot) {
-          lost.bootId(Optional.of(new UUID(1, 2).toString()));
+      SimulatedStorage lost = machine.killed();
+      if (otherBoot) {
+        lost.bootId(Optional.of(new UUID(1, 2).toString()));
+      }
+      try (StorageFile file = lost.open(INDEX, FileAccess.WRITE)) {
+        file.truncate(end);
+        if (failedSync) {
+          Header header = Header.read(file);
+          Floor floor = Floor.read(file, header);
+          Floor failed = floor.next(true, floor.boot());
+          file.write(failed.offset(header), failed.encode(header));
         }
-        try (StorageFile file = lost.open(INDEX, FileAccess.WRITE)) {
-          file.truncate(end);
-        }
-        assertThat(lost.list(DIR)).hasSizeGreaterThan(4);
-        List<LogReport.Finding> findings =
-            LogInspector.inspect(lost, DIR, Inspection.VERIFY).findings();
-        if (sameBoot) {
-          assertThat(findings).singleElement().extracting("what", "offset").contains("end", end);
-          assertThatThrownBy(() -> builder(lost).open())
-              .isInstanceOf(CorruptionException.class)
-              .hasMessageContaining("no more entries");
-        } else {
-          assertThat(findings).isEmpty();
-          try (ReplayLog left = builder(lost).open()) {
-            assertThat(left.count()).isLessThanOrEqualTo(3);
-          }
+      }
+      assertThat(lost.list(DIR)).hasSizeGreaterThan(4);
+      List<LogReport.Finding> findings =
+          LogInspector.inspect(lost, DIR, Inspection.VERIFY).findings();
+      if (isDamage) {
+        assertThat(findings).singleElement().extracting("what", "offset").contains("end", end);
+        assertThatThrownBy(() -> builder(lost).open())
+            .isInstanceOf(CorruptionException.class)
+            .hasMessageContaining("no more entries");
+      } else {
+        assertThat(findings).isEmpty();
+        try (ReplayLog left = builder(lost).open()) {
+          assertThat(left.count()).isLessThanOrEqualTo(3);
         }
       }
     }
