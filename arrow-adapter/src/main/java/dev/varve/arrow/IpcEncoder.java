@@ -54,7 +54,7 @@ final class IpcEncoder implements AutoCloseable {
    * Creates an encoder that does not compress.
    *
    * @param inPlace whether the vectors' memory is private to the process, so that parts of it may
-   *     be handed out in place; ignored without native access
+   *     be handed out in place where {@link NativeViews} has a way to it
    */
   IpcEncoder(boolean inPlace) {
     this(inPlace, BodyCompression.NONE, null);

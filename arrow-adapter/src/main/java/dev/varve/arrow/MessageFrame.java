@@ -35,11 +35,11 @@ final class MessageFrame implements AutoCloseable {
   /**
    * Creates an empty frame.
    *
-   * @param inPlace whether {@link #direct} may return parts of the vectors: native access is
-   *     granted to this module, and the vectors' memory is private to the process
+   * @param inPlace whether {@link #direct} may return parts of the vectors: their memory is private
+   *     to the process
    */
   MessageFrame(boolean inPlace) {
-    this.inPlace = inPlace && MessageFrame.class.getModule().isNativeAccessEnabled();
+    this.inPlace = inPlace;
   }
 
   /** Forgets all messages. */
@@ -134,7 +134,7 @@ final class MessageFrame implements AutoCloseable {
 
   /**
    * Returns a part in place, valid until the frame changes; or null where it must be copied: when
-   * native access is not granted, or the vectors' memory may be a file mapping.
+   * {@link NativeViews} has no way to it, or the vectors' memory may be a file mapping.
    */
   @Nullable MemorySegment direct(int part) {
     long length = partLength(part);

@@ -208,10 +208,7 @@ final class TransferredBatch implements KeptFrame {
 
   @Override
   public @Nullable MemorySegment direct(int part) {
-    boolean granted = TransferredBatch.class.getModule().isNativeAccessEnabled();
-    return granted && (own[part] || inPlace)
-        ? NativeViews.at(addresses[part], lengths[part])
-        : null;
+    return own[part] || inPlace ? NativeViews.at(addresses[part], lengths[part]) : null;
   }
 
   @Override
