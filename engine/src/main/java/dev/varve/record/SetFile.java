@@ -3,6 +3,7 @@ package dev.varve.record;
 
 import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
+import dev.varve.NotFoundException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -31,10 +32,26 @@ record SetFile(Path path, long place, long setId, long first, long created, long
         prefix + "-" + "0".repeat(Math.max(0, 6 - digits.length())) + digits + ".vrec");
   }
 
-  /** Reads the headers of all files of a set, in order. */
+  /**
+   * Reads the headers of all files of a set, in order. Files that are deleted meanwhile are the
+   * oldest ones, and others may have been begun: then all is looked at again.
+   */
   static List<SetFile> list(Storage storage, Path directory, String prefix) {
+    while (true) {
+      List<Path> paths = ShardNames.list(storage, directory, prefix);
+      try {
+        return read(storage, paths, prefix);
+      } catch (NotFoundException e) {
+        if (paths.equals(ShardNames.list(storage, directory, prefix))) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private static List<SetFile> read(Storage storage, List<Path> paths, String prefix) {
     List<SetFile> files = new ArrayList<>();
-    for (Path path : ShardNames.list(storage, directory, prefix)) {
+    for (Path path : paths) {
       SetFile file = read(storage, path, ShardNames.number(path, prefix));
       if (!files.isEmpty()) {
         file.checkFollows(files.getLast());

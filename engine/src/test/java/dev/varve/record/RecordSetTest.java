@@ -21,6 +21,8 @@ import dev.varve.file.Storage;
 import dev.varve.memory.AllocationMeter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -469,6 +471,40 @@ class RecordSetTest {
     try (RecordSetReader reader =
         RecordSetReader.builder(DIR, "log").storage(storage).onDamage(OnDamage.SKIP).open()) {
       assertThat(check(reader)).isBetween(130L, 199L);
+    }
+  }
+
+  /** The writer begins a file and deletes the one before, between a look and the next step. */
+  @Test
+  void opensWhileFilesAreDeleted() {
+    try (RecordSetWriter writer = builder(storage).keepFiles(1).append()) {
+      writer.append(record(0));
+      writer.flush();
+      AtomicInteger looks = new AtomicInteger();
+      Storage racing =
+          (Storage)
+              Proxy.newProxyInstance(
+                  Storage.class.getClassLoader(),
+                  new Class<?>[] {Storage.class},
+                  (proxy, method, arguments) -> {
+                    Object result;
+                    try {
+                      result = method.invoke(storage, arguments);
+                    } catch (InvocationTargetException e) {
+                      throw e.getCause();
+                    }
+                    if (method.getName().equals("list") && looks.getAndIncrement() == 0) {
+                      writer.append(record(1));
+                      writer.rotate();
+                      writer.append(record(2));
+                      writer.flush();
+                    }
+                    return result;
+                  });
+      try (RecordSetReader reader = reader(racing)) {
+        assertThat(reader.first()).isEqualTo(2);
+        assertThat(check(reader)).isEqualTo(1);
+      }
     }
   }
 
