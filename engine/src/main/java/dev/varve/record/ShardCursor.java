@@ -83,6 +83,7 @@ final class ShardCursor implements RecordCursor {
         }
       }
     }
+    Arrays.fill(ended, false); // Another cursor may still leave what it has to this one.
     return ShardPoll.END;
   }
 

@@ -419,7 +419,7 @@ public final class ShardedReader implements RecordCursor {
   /**
    * Returns another cursor, for another thread: each record goes to one of all cursors. A cursor
    * may hold a block of records of each open shard; when it is closed, what it has not come to is
-   * left to the others.
+   * left to the others, also to one that has come to the end: it finds it when it is moved again.
    *
    * @return a cursor that the caller closes
    * @throws ClosedException if the reader is closed

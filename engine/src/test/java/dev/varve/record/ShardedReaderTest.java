@@ -196,6 +196,23 @@ class ShardedReaderTest {
     }
   }
 
+  /** What one cursor leaves is found by another that had come to the end before. */
+  @Test
+  void whatIsLeftIsFoundBehindTheEnd() {
+    write(5);
+    List<String> taken = new ArrayList<>();
+    try (ShardedReader reader = builder().open();
+        RecordCursor other = reader.cursor()) {
+      try (RecordCursor first = reader.cursor()) {
+        taken.addAll(take(first, 2));
+        assertThat(other.next()).isFalse();
+      }
+      taken.addAll(take(other, 10));
+      assertThat(reader.next()).isFalse();
+    }
+    assertThat(taken).isEqualTo(model(upTo(1), new int[] {5}, 1));
+  }
+
   @Test
   void endlessPassesAreReshuffled() {
     int[] counts = {3, 4, 5, 0, 6, 7};
