@@ -132,18 +132,15 @@ final class ReaderSlot {
   }
 
   private static void position(RecordReader opened, Path file, long number) {
-    if (number > 0) {
-      if (number > opened.count()) {
-        throw new ConflictException(
-            "shard "
-                + file
-                + " has "
-                + opened.count()
-                + " records, and the checkpoint is behind "
-                + number
-                + "; resume over the same shards");
-      }
-      opened.seek(number);
+    if (!opened.resume(number)) {
+      throw new ConflictException(
+          "shard "
+              + file
+              + " has "
+              + opened.count()
+              + " records, and the checkpoint is behind "
+              + number
+              + "; resume over the same shards");
     }
   }
 

@@ -2,6 +2,7 @@
 package dev.varve.record;
 
 import dev.varve.ClosedException;
+import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.file.FileAccess;
 import dev.varve.file.Storage;
@@ -39,6 +40,8 @@ import java.util.Objects;
  * }
  */
 public final class RecordReader implements RecordCursor {
+  private static final System.Logger LOGGER = System.getLogger(RecordReader.class.getName());
+
   private final Path path;
   private final BlockCursor blocks;
   private final DataBlock block;
@@ -262,6 +265,32 @@ public final class RecordReader implements RecordCursor {
       checkNumber(number, count(), count());
     }
     goTo(number);
+  }
+
+  /**
+   * Goes on behind all records below a number; reads them where the file has no index and is
+   * damaged, or not closed, so that those before the damage are there.
+   *
+   * @return false if there are not so many
+   */
+  boolean resume(long number) {
+    if (number == 0) {
+      return true;
+    }
+    try {
+      if (number > count()) {
+        return false;
+      }
+      seek(number);
+      return true;
+    } catch (CorruptionException e) {
+      LOGGER.log(System.Logger.Level.DEBUG, path + " is read up to record " + number, e);
+    }
+    long reached = 0;
+    while (reached < number && next()) {
+      reached = number() + 1;
+    }
+    return reached >= number;
   }
 
   private void goTo(long number) {

@@ -175,13 +175,7 @@ public final class Sampler implements RecordCursor {
 
   private static boolean skip(RecordCursor source, long position) {
     if (source instanceof RecordReader reader) {
-      if (position > reader.count()) {
-        return false;
-      }
-      if (position > 0) {
-        reader.seek(position);
-      }
-      return true;
+      return reader.resume(position);
     }
     for (long i = 0; i < position; i++) {
       if (!source.next()) {

@@ -17,6 +17,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Shuffling and sampling, against lists. */
@@ -254,6 +255,43 @@ class RecordMixTest {
     assertThatThrownBy(
             () -> Shuffler.builder(RecordCursor.of(List.of())).resume(checkpoints.get(3)).open())
         .isInstanceOf(ConflictException.class);
+  }
+
+  /** Of a file that was cut, or that its writer left, what stands before the end is read. */
+  @Test
+  void samplingResumesInAnUnclosedFile() {
+    RecordWriter left = RecordWriter.builder(file(0)).storage(storage).blockSize(4096).create();
+    numbers(0, 40).forEach(left::append);
+    left.flush();
+    List<String> all = new ArrayList<>();
+    List<Checkpoint> checkpoints = new ArrayList<>();
+    try (Sampler sampler = unclosed(null)) {
+      checkpoints.add(sampler.checkpoint());
+      for (int i = 0; i < 40; i++) {
+        assertThat(sampler.next()).isTrue();
+        all.add(RecordSamples.show(sampler.toArray()));
+        checkpoints.add(sampler.checkpoint());
+      }
+      assertThatThrownBy(sampler::next).isInstanceOf(CorruptionException.class);
+    }
+    for (int i = 0; i <= 40; i++) {
+      try (Sampler sampler = unclosed(checkpoints.get(i))) {
+        List<String> rest = new ArrayList<>();
+        for (int k = i; k < 40; k++) {
+          assertThat(sampler.next()).isTrue();
+          rest.add(RecordSamples.show(sampler.toArray()));
+        }
+        assertThat(rest).as("behind %d", i).isEqualTo(all.subList(i, 40));
+        assertThatThrownBy(sampler::next).isInstanceOf(CorruptionException.class);
+      }
+    }
+    left.close();
+  }
+
+  private Sampler unclosed(@Nullable Checkpoint from) {
+    Sampler.Builder builder =
+        Sampler.builder().add(RecordReader.builder(file(0)).storage(storage).open(), 1);
+    return (from == null ? builder : builder.resume(from)).open();
   }
 
   private Path file(int i) {

@@ -16,6 +16,7 @@ import dev.varve.memory.AllocationMeter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -484,6 +485,60 @@ class ShardedReaderTest {
         }
       }
     }
+  }
+
+  /** What stands before damage is read as from the start, also where the shard has no index. */
+  @Test
+  void resumesBeforeDamage() {
+    int[] counts = {40, 300, 25};
+    write(counts);
+    RecordSamples.put(
+        storage,
+        path(1),
+        Arrays.copyOf(
+            RecordSamples.content(storage, path(1)),
+            RecordSamples.content(storage, path(1)).length / 2));
+    for (ShardOrder order : ShardOrder.values()) {
+      for (int slots = 1; slots <= 3; slots++) {
+        List<Checkpoint> checkpoints = new ArrayList<>();
+        List<String> all;
+        try (ShardedReader reader = builder().order(order).shards(slots).open()) {
+          all = withErrors(reader, checkpoints);
+        }
+        assertThat(all).contains("error").hasSizeGreaterThan(150);
+        for (int i = 0; i < checkpoints.size(); i += 3) {
+          List<String> both = new ArrayList<>(all.subList(0, i));
+          try (ShardedReader reader = builder().resume(checkpoints.get(i)).open()) {
+            both.addAll(withErrors(reader, new ArrayList<>()));
+          }
+          if (order == ShardOrder.ROUND_ROBIN) {
+            assertThat(both).as("%d slots, behind %d", slots, i).isEqualTo(all);
+          } else {
+            assertThat(both)
+                .as("%d slots, behind %d", slots, i)
+                .containsExactlyInAnyOrderElementsOf(all);
+          }
+        }
+      }
+    }
+  }
+
+  /** Reads all, with errors in their places; notes where it was before each. */
+  private static List<String> withErrors(ShardedReader reader, List<Checkpoint> checkpoints) {
+    List<String> all = new ArrayList<>();
+    boolean more = true;
+    while (more) {
+      checkpoints.add(reader.checkpoint());
+      try {
+        more = reader.next();
+        if (more) {
+          all.add(show(reader));
+        }
+      } catch (CorruptionException e) {
+        all.add("error");
+      }
+    }
+    return all;
   }
 
   @Test
