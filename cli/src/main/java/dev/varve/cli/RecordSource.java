@@ -32,7 +32,7 @@ interface RecordSource extends RecordCursor {
     OnDamage onDamage = skipDamage ? OnDamage.SKIP : OnDamage.FAIL;
     return switch (format) {
       case VARVE -> new OfVarve(openVarve(path, skipDamage, unclosed), false);
-      case DISKY -> new OfDisky(DiskyReader.open(path, onDamage));
+      case DISKY -> new OfDisky(DiskyReader.open(path, onDamage), path.toFile().length() == 0);
       case TFRECORD -> new OfTfRecord(TfRecordReader.open(path, onDamage));
     };
   }
@@ -107,11 +107,17 @@ interface RecordSource extends RecordCursor {
 
   /** The format of disky. */
   final class OfDisky implements RecordSource {
+    /** What is missing of an empty file, of which the reader passes over nothing. */
+    private static final SkippedRegion NO_SIGNATURE =
+        new SkippedRegion(0, 0, SkippedRegion.UNKNOWN, "no signature, the file is empty");
+
     private final DiskyReader reader;
+    private final boolean empty;
     private long number = -1;
 
-    OfDisky(DiskyReader reader) {
+    OfDisky(DiskyReader reader, boolean empty) {
       this.reader = reader;
+      this.empty = empty;
     }
 
     @Override
@@ -147,7 +153,7 @@ interface RecordSource extends RecordCursor {
 
     @Override
     public List<SkippedRegion> skipped() {
-      return reader.skipped();
+      return empty ? List.of(NO_SIGNATURE) : reader.skipped();
     }
 
     @Override

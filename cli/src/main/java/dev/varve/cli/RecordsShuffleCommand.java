@@ -83,6 +83,9 @@ final class RecordsShuffleCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    if (target.equals("-")) {
+      requireNoTarget();
+    }
     RecordFormat from = RecordFormat.of(reading.file);
     long chosen = seed == null ? ThreadLocalRandom.current().nextLong() : seed;
     RecordSource source = reading.open(from);
@@ -95,6 +98,15 @@ final class RecordsShuffleCommand implements Callable<Integer> {
       Skipped.warn(streams.err(), reading.file, source.skipped());
     }
     return ExitCode.OK;
+  }
+
+  /** Refuses options that are for a target that is a file. */
+  private void requireNoTarget() {
+    if (json || replace || writing.isSet()) {
+      throw writing.usage(
+          (json ? "--json" : replace ? "--replace" : "how blocks are written")
+              + " is for a target that is a file; give TARGET, or leave the option out");
+    }
   }
 
   private RecordCursor shuffle(RecordSource source, long chosen) {

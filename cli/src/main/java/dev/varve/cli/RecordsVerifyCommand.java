@@ -62,11 +62,17 @@ final class RecordsVerifyCommand implements Callable<Integer> {
               + ", first: "
               + Skipped.text(report.damage().getFirst())
               + "; "
-              + (format == RecordFormat.VARVE
-                  ? "repair it in place with 'varve records repair'"
-                  : "copy what is intact with 'varve records convert --skip-damage'"));
+              + remedy(format, report));
     }
     return ExitCode.OK;
+  }
+
+  private static String remedy(RecordFormat format, VerifyReport report) {
+    return report.parts() == 0
+        ? "restore it from a copy, since nothing of it is left"
+        : format == RecordFormat.VARVE
+            ? "repair it in place with 'varve records repair'"
+            : "copy what is intact with 'varve records convert --skip-damage'";
   }
 
   private VerifyReport verify(RecordFormat format) throws IOException {
@@ -77,7 +83,8 @@ final class RecordsVerifyCommand implements Callable<Integer> {
       }
       List<SkippedRegion> damage = source.skipped();
       long lost = Skipped.lost(damage);
-      return new VerifyReport(records + lost, records, 1, 0, Files.size(file), damage);
+      return new VerifyReport(
+          records + lost, records, Files.size(file) == 0 ? 0 : 1, 0, Files.size(file), damage);
     }
   }
 

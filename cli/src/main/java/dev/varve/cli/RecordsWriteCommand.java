@@ -27,6 +27,9 @@ import picocli.CommandLine.Parameters;
       "If the input fails or the command is interrupted, the records that came before stay."
     })
 final class RecordsWriteCommand implements Callable<Integer> {
+  /** What the standard input is, where the system shows it. */
+  private static final Path STANDARD_INPUT = Path.of("/dev/stdin");
+
   private final Streams streams;
 
   @Mixin RecordsWriting writing;
@@ -98,6 +101,9 @@ final class RecordsWriteCommand implements Callable<Integer> {
     if (append && !writing.metadata.isEmpty() && Files.exists(file)) {
       throw writing.usage("--metadata is for a new file, and " + file + " exists already");
     }
+    if (append && isInput(file)) {
+      throw writing.usage(file + " is also the input, which would never end; give another input");
+    }
     long first;
     RecordWriterStatistics statistics;
     try (ReadableByteChannel in = openInput()) {
@@ -112,6 +118,11 @@ final class RecordsWriteCommand implements Callable<Integer> {
     }
     report(first, statistics);
     return ExitCode.OK;
+  }
+
+  private boolean isInput(Path path) throws IOException {
+    Path source = isStandardInput() ? STANDARD_INPUT : Path.of(input);
+    return Files.exists(source) && Files.exists(path) && Files.isSameFile(source, path);
   }
 
   private boolean isStandardInput() {

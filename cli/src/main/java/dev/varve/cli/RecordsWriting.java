@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package dev.varve.cli;
 
+import dev.varve.NotFoundException;
 import dev.varve.UnavailableException;
 import dev.varve.record.Compression;
 import dev.varve.record.RecordWriter;
@@ -98,8 +99,25 @@ final class RecordsWriting {
     }
   }
 
-  /** Refuses a directory, a device or a pipe, in whose place a file would be put. */
+  /** Returns whether one of these options is given. */
+  boolean isSet() {
+    return compression != null || level != null || blockSize != null || !metadata.isEmpty();
+  }
+
+  /**
+   * Refuses a directory, a device or a pipe, in whose place a file would be put, and a place where
+   * none can be.
+   */
   void requireFile(Path path) {
+    Path directory = path.toAbsolutePath().getParent();
+    if (directory != null && !Files.exists(directory)) {
+      throw new NotFoundException(
+          "cannot create "
+              + path
+              + ": the directory "
+              + directory
+              + " does not exist; create it, or give another path");
+    }
     if (Files.exists(path) && !Files.isRegularFile(path)) {
       String kind = Files.isDirectory(path) ? " is a directory" : " is no regular file";
       throw usage(path + kind + "; give the path of a file");

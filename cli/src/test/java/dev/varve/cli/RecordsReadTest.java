@@ -351,4 +351,21 @@ class RecordsReadTest {
             .collect(Collectors.joining());
     assertThat(all).contains("a [31mb.vrec").doesNotContain("\u001b");
   }
+
+  /** What is cut to nothing is damaged, and no command can mend it. */
+  @Test
+  void filesOfWhichNothingIsLeft() throws IOException {
+    byte[] bytes = Files.readAllBytes(file);
+    for (String name : List.of("a.disky", "a.vrec")) {
+      Path cut = directory.resolve(name);
+      Files.write(cut, Arrays.copyOf(bytes, name.equals("a.vrec") ? 13 : 0));
+      CliRun verify = CliRun.of("records", "verify", cut, "--json");
+      assertThat(verify.assertFails(ExitCode.INVALID_INPUT)).contains("restore it from a copy");
+      JsonNode report = CliRun.parse(verify.text());
+      assertThat(report.get("whole").asBoolean()).isFalse();
+      assertThat(report.get("damage")).hasSize(1);
+    }
+    assertThat(CliRun.of("records", "stat", directory.resolve("a.disky"), "--json").text())
+        .contains("no signature");
+  }
 }

@@ -113,6 +113,14 @@ class RecordsShuffleTest {
   }
 
   @Test
+  void optionsOfATargetNeedOne() {
+    for (String option : List.of("--json", "--replace", "--compression=zstd", "--metadata=a=b")) {
+      assertThat(CliRun.of("records", "shuffle", file, option).assertFails(ExitCode.USAGE))
+          .contains("is for a target that is a file");
+    }
+  }
+
+  @Test
   void filesWithoutRecordsAndWithOneStayAsTheyAre() {
     for (String content : List.of("", "one\n")) {
       CliRun.of(content.getBytes(UTF_8), "records", "write", file, "--replace").ok();

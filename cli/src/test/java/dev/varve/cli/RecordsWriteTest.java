@@ -84,6 +84,30 @@ class RecordsWriteTest {
   }
 
   @Test
+  void whatIsAppendedToIsNotTheInput() throws IOException {
+    CliRun.of("eins\nzwei\n".getBytes(UTF_8), "records", "write", file).ok();
+    Path link = Files.createSymbolicLink(directory.resolve("link"), file);
+    for (Path input : List.of(file, link)) {
+      assertThat(CliRun.of("records", "write", file, input, "--append").assertFails(ExitCode.USAGE))
+          .contains("words.vrec is also the input");
+    }
+    assertThat(lines()).containsExactly("eins", "zwei");
+  }
+
+  @Test
+  void aMissingDirectoryIsNamed() {
+    Path missing = directory.resolve("none");
+    CliRun.of("eins\n".getBytes(UTF_8), "records", "write", file).ok();
+    for (CliRun run :
+        List.of(
+            CliRun.of("records", "write", missing.resolve("a.vrec")),
+            CliRun.of("records", "convert", file, missing.resolve("a.vrec")))) {
+      assertThat(run.assertFails(ExitCode.NOT_FOUND))
+          .contains("a.vrec: the directory " + missing + " does not exist; create it");
+    }
+  }
+
+  @Test
   void withoutInputThereAreNoRecords() {
     for (String form : List.of("lines", "length-prefixed")) {
       CliRun run = CliRun.of("records", "write", file, "--format", form, "--replace").ok();
