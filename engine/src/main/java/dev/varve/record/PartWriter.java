@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class PartWriter implements AutoCloseable {
   /**
    * A page of memory of the next size, which Linux keeps and maps as one if it is written at once;
-   * see {@code docs/benchmarks.md}.
+   * see {@code docs/measurements.md}.
    */
   static final int HUGE_PAGE = 2 << 20;
 
