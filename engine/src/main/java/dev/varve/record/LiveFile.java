@@ -277,7 +277,7 @@ final class LiveFile implements AutoCloseable {
     LiveLayout.LONG.setRelease(memory, at, value);
   }
 
-  private StorageException broken(String how, @Nullable Error cause) {
+  StorageException broken(String how, @Nullable Error cause) {
     String message =
         "file "
             + path

@@ -230,6 +230,9 @@ final class PartWriter implements AutoCloseable {
       }
       tell(LiveLayout.FAILED);
       throw e;
+    } catch (InternalError e) {
+      // What was read back was garbage that looked right, and the fault of it comes only now.
+      return to.broken("cannot be stored to", e);
     }
   }
 
