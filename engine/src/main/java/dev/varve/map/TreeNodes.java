@@ -102,19 +102,9 @@ final class TreeNodes {
 
   /** Moves words within a node or between two. */
   private void move(int from, int fromWord, int to, int toWord, int count) {
-    Words source = memory.words(from);
-    Words target = memory.words(to);
-    long read = memory.base(from) + fromWord;
-    long write = memory.base(to) + toWord;
-    if (from == to && fromWord < toWord) {
-      for (int i = count - 1; i >= 0; i--) {
-        target.setPlain(write + i, source.getPlain(read + i));
-      }
-    } else {
-      for (int i = 0; i < count; i++) {
-        target.setPlain(write + i, source.getPlain(read + i));
-      }
-    }
+    memory
+        .words(from)
+        .copyTo(memory.base(from) + fromWord, memory.words(to), memory.base(to) + toWord, count);
   }
 
   /** Moves keys with what is beside them, but children. */

@@ -151,8 +151,8 @@ public interface Words {
   }
 
   /**
-   * Copies words to other ones, which it reads and writes as {@link #getPlain} and {@link
-   * #setPlain} do, in any order; the two must not overlap.
+   * Copies words to other ones, or moves them among the same ones, where the two ranges may
+   * overlap. It reads and writes as {@link #getPlain} and {@link #setPlain} do, in any order.
    *
    * @param index of the first word
    * @param target where they go
@@ -160,8 +160,14 @@ public interface Words {
    * @param count how many
    */
   default void copyTo(long index, Words target, long targetIndex, int count) {
-    for (int i = 0; i < count; i++) {
-      target.setPlain(targetIndex + i, getPlain(index + i));
+    if (target == this && index < targetIndex) {
+      for (int i = count - 1; i >= 0; i--) {
+        setPlain(targetIndex + i, getPlain(index + i));
+      }
+    } else {
+      for (int i = 0; i < count; i++) {
+        target.setPlain(targetIndex + i, getPlain(index + i));
+      }
     }
   }
 

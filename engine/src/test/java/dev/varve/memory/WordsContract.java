@@ -93,6 +93,21 @@ abstract class WordsContract {
   }
 
   @Test
+  void movesWordsWhereTheRangesOverlap() {
+    for (int from = 0; from < 8; from++) {
+      Words words = words(SIZE);
+      for (int i = 0; i < SIZE; i++) {
+        words.setPlain(i, i + 1);
+      }
+      words.copyTo(from, words, 4, 6);
+      for (int i = 0; i < SIZE; i++) {
+        long expected = i >= 4 && i < 10 ? from + i - 4 + 1 : i + 1;
+        assertThat(words.getPlain(i)).as("word %d, from %d", i, from).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
   void refusesToCopyFromOutside() {
     Words words = words(4);
     Words other = words(4);
