@@ -57,15 +57,16 @@ import org.jspecify.annotations.Nullable;
  *
  * <h2>Threads</h2>
  *
- * <p>Safe for any number of threads. Operations that change the map hold its lock, one at a time.
- * Readers hold none and write nothing: they check the version of each node that they passed and
- * start anew if it changed (optimistic lock coupling: Leis, Scheibner, Kemper and Neumann, 2016).
- * They wait while the writer is at work in a node on their way, some hundred instructions. Every
- * operation but iteration takes effect at one instant between its call and its return: of a lookup
- * it is the last look at the version of the leaf, of a change the release of the leaf's version.
- * {@link #size} is exact while nobody writes. A cursor takes entries of one leaf as of one instant,
- * and is weakly consistent from one such batch to the next: entries present all the time are met
- * once, in order.
+ * <p>Safe for any number of threads. Operations that change the map hold its lock, one at a time,
+ * but not while they look for the place: where the version of the leaf is what it was on the way
+ * down, the place is still right. Readers hold none and write nothing: they check the version of
+ * each node that they passed and start anew if it changed (optimistic lock coupling: Leis,
+ * Scheibner, Kemper and Neumann, 2016). They wait while the writer is at work in a node on their
+ * way, some hundred instructions. Every operation but iteration takes effect at one instant between
+ * its call and its return: of a lookup it is the last look at the version of the leaf, of a change
+ * the release of the leaf's version. {@link #size} is exact while nobody writes. A cursor takes
+ * entries of one leaf as of one instant, and is weakly consistent from one such batch to the next:
+ * entries present all the time are met once, in order.
  *
  * <ol>
  *   <li>Only the thread with the lock writes, and what readers can reach only while the node's
@@ -420,13 +421,13 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
    */
   public boolean replace(long key, long expected, long value) {
     checkNumbers();
-    tree.lock();
+    boolean found = tree.lock(key, null, 0);
     try {
-      boolean found = tree.writer.locate(key, null, 0, 0) && tree.writer.value() == expected;
-      if (found) {
+      boolean matches = found && tree.writer.value() == expected;
+      if (matches) {
         tree.set(value, null, 0);
       }
-      return found;
+      return matches;
     } finally {
       tree.unlock();
     }
@@ -478,9 +479,9 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
   public long merge(long key, long value, LongBinaryOperator function) {
     Objects.requireNonNull(function, "function");
     checkNumbers();
-    tree.lock();
+    boolean found = tree.lock(key, null, 0);
     try {
-      if (!tree.writer.locate(key, null, 0, 0)) {
+      if (!found) {
         tree.insert(key, null, 0, value, null, 0);
         return value;
       }
@@ -519,9 +520,8 @@ public final class CsbTreeMap<K, V> implements AutoCloseable {
   }
 
   private boolean removeEntry(long number, @Nullable MemorySegment key, int bytes) {
-    tree.lock();
+    boolean found = tree.lock(number, key, bytes);
     try {
-      boolean found = tree.writer.locate(number, key, 0, bytes);
       if (found) {
         tree.delete();
       }

@@ -34,6 +34,12 @@ final class Tree {
   final TreeReader reader;
   final TreeWriter writer;
 
+  /**
+   * How often a writer tries to get the lock before it parks. It is held for some hundred
+   * instructions, and to wake a parked thread takes far longer.
+   */
+  private static final int SPINS = 300;
+
   /** Held by the one writer; not fair. */
   private final ReentrantLock lock = new ReentrantLock();
 
@@ -57,11 +63,29 @@ final class Tree {
       throw new IllegalStateException(
           "A function that a map computes with must not change the map itself");
     }
-    lock.lock();
+    int spins = 0;
+    while (!lock.tryLock()) {
+      if (++spins == SPINS) {
+        lock.lock();
+        break;
+      }
+      Thread.onSpinWait();
+    }
     if (memory.slabs() == null) {
       lock.unlock();
       throw new ClosedException("map");
     }
+  }
+
+  /**
+   * Becomes the writer, at the place of a key.
+   *
+   * @param number the key, or anything if keys have variable size
+   * @param key the key, or null if keys are numbers
+   * @return whether it is there
+   */
+  boolean lock(long number, @Nullable MemorySegment key, int keyBytes) {
+    return reader.lock(this, number, key, 0, keyBytes);
   }
 
   void unlock() {
@@ -93,9 +117,9 @@ final class Tree {
       @Nullable MemorySegment bytes,
       int valueBytes,
       long absent) {
-    lock();
+    boolean found = lock(number, key, keyBytes);
     try {
-      if (writer.locate(number, key, 0, keyBytes)) {
+      if (found) {
         long old = writer.value();
         if (mode != Mode.IF_ABSENT) {
           long sum = mode == Mode.ADD ? old + value : value;
@@ -115,9 +139,9 @@ final class Tree {
 
   /** Removes an entry and returns the number that it had, or as {@link #update}. */
   long remove(long number, @Nullable MemorySegment key, int keyBytes, long absent) {
-    lock();
+    boolean found = lock(number, key, keyBytes);
     try {
-      if (!writer.locate(number, key, 0, keyBytes)) {
+      if (!found) {
         return absent;
       }
       long old = writer.value();

@@ -10,7 +10,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lookups beside the writer: optimistic lock coupling (Leis, Scheibner, Kemper and Neumann, 2016).
+ * Lookups beside the writer, and the way down of a writer: optimistic lock coupling (Leis,
+ * Scheibner, Kemper and Neumann, 2016).
  *
  * <p>A reader loads the header of a node (acquire), reads the node, loads the header of the child,
  * and then that of the node again: if it is the same, the child was the right one and its header is
@@ -208,6 +209,70 @@ final class TreeReader {
         unlessStale(slabs, e);
       }
       pause(attempts);
+    }
+  }
+
+  /**
+   * Becomes the tree's writer, at the place of a key. The way there is a reader's, so that other
+   * writers wait only for what is done in the leaf; where that has changed meanwhile, the writer
+   * goes down itself.
+   *
+   * @return whether the key is there
+   */
+  boolean lock(Tree tree, long number, @Nullable MemorySegment key, long offset, int length) {
+    Words[] slabs = slabs();
+    Words words = slabs[0];
+    int node = TreeMemory.ROOT;
+    long base = 0;
+    long header = TreeLayout.BUSY;
+    int slot = 0;
+    boolean found = false;
+    try {
+      header = words.getAcquire(0);
+      while (TreeLayout.isReadable(header) && TreeLayout.level(header) > 0) {
+        slot = bound(slabs, words, base, header, number, key, offset, length, true);
+        long pair = words.getPlain(base + children + (slot >> 1));
+        node = (int) (pair >>> ((slot & 1) << 5));
+        int slab = node >>> nodesShift;
+        if (slab >= slabs.length) {
+          header = TreeLayout.BUSY;
+          break;
+        }
+        Words childWords = slabs[slab];
+        long childBase = (long) (node & nodesMask) << nodeShift;
+        long childHeader = childWords.getAcquire(childBase);
+        VarHandle.loadLoadFence();
+        if (words.getOpaque(base) != header) {
+          header = TreeLayout.BUSY;
+          break;
+        }
+        words = childWords;
+        base = childBase;
+        header = childHeader;
+      }
+      if (TreeLayout.isReadable(header)) {
+        slot = bound(slabs, words, base, header, number, key, offset, length, false);
+        found = isAt(slabs, words, base, header, slot, number, key, offset, length);
+      }
+    } catch (IllegalStateException | IndexOutOfBoundsException e) {
+      unlessStale(slabs, e);
+      header = TreeLayout.BUSY;
+    }
+    tree.lock();
+    boolean done = false;
+    try {
+      if (!TreeLayout.isReadable(header)
+          || memory.slabs() != slabs
+          || words.getPlain(base) != header
+          || !tree.writer.goTo(node, slot, found)) {
+        found = tree.writer.locate(number, key, offset, length);
+      }
+      done = true;
+      return found;
+    } finally {
+      if (!done) {
+        tree.unlock();
+      }
     }
   }
 

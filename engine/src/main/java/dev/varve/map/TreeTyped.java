@@ -148,9 +148,8 @@ final class TreeTyped<K, V> extends TypedMap<K, V> {
     MemorySegment segment = keySegment(scratch);
     V old = null;
     V value;
-    tree.lock();
+    boolean found = tree.lock(number, segment, bytes);
     try {
-      boolean found = tree.writer.locate(number, segment, 0, bytes);
       if (found) {
         old = valueAtPlace(scratch);
       }

@@ -64,6 +64,21 @@ final class TreeWriter {
             == 0;
   }
 
+  /**
+   * Goes to a place that a reader has found, unless what is done there may need the way to it.
+   *
+   * @return whether it went there
+   */
+  boolean goTo(int leaf, int slot, boolean found) {
+    int count = nodes.count(leaf);
+    if (found ? merges.isDue(count - 1) : count == layout.leafCapacity) {
+      return false;
+    }
+    path[0] = leaf;
+    slots[0] = slot;
+    return true;
+  }
+
   private int bound(
       int node,
       int level,

@@ -9,6 +9,7 @@ import dev.varve.memory.Layouts;
 import dev.varve.memory.SlabPool;
 import dev.varve.memory.Words;
 import java.lang.foreign.MemorySegment;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -181,5 +182,148 @@ class TreeGenerationTest {
       tree.close();
     }
     assertThat(access).isGreaterThan(10);
+  }
+
+  /** What happens between two accesses of a writer; false if that one has the lock already. */
+  private static boolean unlessLocked(Runnable change) {
+    try {
+      change.run();
+      return true;
+    } catch (IllegalStateException e) {
+      assertThat(e).hasMessageContaining("must not change the map");
+      return false;
+    }
+  }
+
+  private enum Write {
+    PUT,
+    INSERT,
+    REMOVE
+  }
+
+  /** Another writer changes the leaf, merges it away or uses it anew on a writer's way down. */
+  @ParameterizedTest
+  @CsvSource({
+    "PUT, false",
+    "INSERT, false",
+    "REMOVE, false",
+    "PUT, true",
+    "INSERT, true",
+    "REMOVE, true"
+  })
+  void aWriterNoticesThatItsLeafIsAnother(Write write, boolean bytes) {
+    TreeLayout layout = new TreeLayout(256, bytes, bytes);
+    long key = write == Write.INSERT ? 25 : 20;
+    int before = 0;
+    int access = 1;
+    for (boolean happened = true; happened; access++) {
+      Between between = new Between();
+      Tree tree =
+          new Tree(
+              layout,
+              new TreeMemory(
+                  layout,
+                  pool,
+                  Long.MAX_VALUE,
+                  true,
+                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      AnyMap.Session session = new AnyMap.OfTree(tree).session();
+      AnyMap.Session other = new AnyMap.OfTree(tree).session();
+      TreeMap<Long, Long> model = new TreeMap<>();
+      for (long each = 0; each < 4L * layout.leafCapacity; each++) {
+        session.put(each, value(each));
+        model.put(each, value(each));
+      }
+      for (long each = 14; each < 28; each++) {
+        if (each < 20 || each > 23) {
+          session.remove(each);
+          model.remove(each);
+        }
+      }
+      boolean[] changed = {false};
+      between.at(access, () -> changed[0] = unlessLocked(() -> reuse(other)));
+      switch (write) {
+        case PUT, INSERT -> session.put(key, 1);
+        case REMOVE -> session.remove(key);
+      }
+      happened = between.happened();
+      if (changed[0]) {
+        before++;
+        reuse(model);
+      }
+      if (write == Write.REMOVE) {
+        model.remove(key);
+      } else {
+        model.put(key, 1L);
+      }
+      tree.validate();
+      assertThat(MapHistory.entries(new AnyMap.OfTree(tree)))
+          .as("access %d", access)
+          .isEqualTo(model);
+      tree.close();
+    }
+    assertThat(before).isGreaterThan(10);
+    assertThat(access).isGreaterThan(before + 10);
+  }
+
+  private static void reuse(TreeMap<Long, Long> model) {
+    for (long key = 0; key < 10; key++) {
+      model.remove(key);
+    }
+    for (long key = 56; key < 60; key++) {
+      model.put(key, value(key));
+    }
+  }
+
+  /** The map is cleared on a writer's way down, and filled so that its leaf looks as it was. */
+  @ParameterizedTest
+  @CsvSource({"false", "true"})
+  void aWriterNoticesThatItsGenerationIsAnother(boolean bytes) {
+    TreeLayout layout = new TreeLayout(256, bytes, bytes);
+    int before = 0;
+    int access = 1;
+    for (boolean happened = true; happened; access++) {
+      Between between = new Between();
+      Tree tree =
+          new Tree(
+              layout,
+              new TreeMemory(
+                  layout,
+                  pool,
+                  Long.MAX_VALUE,
+                  false,
+                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      AnyMap.Session session = new AnyMap.OfTree(tree).session();
+      AnyMap.Session other = new AnyMap.OfTree(tree).session();
+      TreeMap<Long, Long> model = new TreeMap<>();
+      for (long key = 0; key < 60; key++) {
+        session.put(1_000 + key, value(key));
+        model.put(1_000 + key, value(key));
+      }
+      boolean[] cleared = {false};
+      between.at(
+          access,
+          () ->
+              cleared[0] =
+                  unlessLocked(
+                      () -> {
+                        tree.clear();
+                        model.clear();
+                        for (long key = 0; key < 60; key++) {
+                          other.put(3_000 + key, value(key));
+                          model.put(3_000 + key, value(key));
+                        }
+                      }));
+      session.put(1_025, 1);
+      model.put(1_025L, 1L);
+      happened = between.happened();
+      before += cleared[0] ? 1 : 0;
+      tree.validate();
+      assertThat(MapHistory.entries(new AnyMap.OfTree(tree)))
+          .as("access %d", access)
+          .isEqualTo(model);
+      tree.close();
+    }
+    assertThat(before).isGreaterThan(10);
   }
 }
