@@ -2,6 +2,7 @@
 package dev.varve.cli;
 
 import dev.varve.BusyException;
+import dev.varve.ConflictException;
 import dev.varve.file.Durability;
 import dev.varve.file.LockMode;
 import dev.varve.file.ProcessLock;
@@ -13,6 +14,7 @@ import dev.varve.record.disky.DiskyWriterBuilder;
 import dev.varve.record.tfrecord.TfRecordWriter;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -21,9 +23,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A file of records that is written under a temporary name beside its own, and gets its own when it
- * is whole and synced. Meanwhile nobody else writes the file of that name. For one thread.
+ * is whole and synced. Meanwhile nobody else writes a record file of that name. For one thread.
  */
 final class NewRecordFile implements AutoCloseable {
+  private final Path named;
+  private final boolean replace;
   private final Path target;
   private final Path temporary;
   private final Path lockFile;
@@ -45,11 +49,22 @@ final class NewRecordFile implements AutoCloseable {
    * @param format its format
    * @param writing how it is written
    * @param metadata what it says of itself, beside what the options give
+   * @param replace whether to replace a file of that name
+   * @throws ConflictException if there is one that is not to be replaced
    */
   NewRecordFile(
-      Path target, RecordFormat format, RecordsWriting writing, Map<String, byte[]> metadata)
+      Path target,
+      RecordFormat format,
+      RecordsWriting writing,
+      Map<String, byte[]> metadata,
+      boolean replace)
       throws IOException {
     writing.requireFile(target);
+    this.named = target;
+    this.replace = replace;
+    if (!replace && Files.exists(target)) {
+      throw exists();
+    }
     this.target = Storage.real().realPath(target); // what a link names is replaced, not the link
     this.lockFile = this.target.resolveSibling(this.target.getFileName() + ".lock");
     this.lock =
@@ -68,6 +83,11 @@ final class NewRecordFile implements AutoCloseable {
       release();
       throw e;
     }
+  }
+
+  private ConflictException exists() {
+    return new ConflictException(
+        "the file " + named + " exists already; give --replace, or another name");
   }
 
   private void release() {
@@ -175,11 +195,23 @@ final class NewRecordFile implements AutoCloseable {
     writer.write.write(memory, offset, length);
   }
 
-  /** Completes the file and gives it its name. */
+  /**
+   * Completes the file and gives it its name.
+   *
+   * @throws ConflictException if somebody has put a file there that is not to be replaced
+   */
   void finish() throws IOException {
     writer.sync.run();
     writer.close.run();
-    Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    if (replace) {
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+    } else {
+      try {
+        Files.move(temporary, target);
+      } catch (FileAlreadyExistsException e) {
+        throw exists();
+      }
+    }
     finished = true;
     Path directory = target.getParent();
     if (directory != null) {

@@ -2,7 +2,6 @@
 package dev.varve.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import dev.varve.ConflictException;
 import dev.varve.record.SkippedRegion;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -60,13 +59,9 @@ final class RecordsConvertCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     RecordFormat to = NewRecordFile.format(writing, target, format);
     RecordFormat from = RecordFormat.of(reading.file);
-    if (!replace && Files.exists(target)) {
-      throw new ConflictException(
-          "the file " + target + " exists already; give --replace, or another name");
-    }
     Outcome outcome;
     try (RecordSource source = reading.open(from);
-        NewRecordFile file = new NewRecordFile(target, to, writing, source.metadata())) {
+        NewRecordFile file = new NewRecordFile(target, to, writing, source.metadata(), replace)) {
       outcome = copy(from, source, file);
       file.finish();
     }

@@ -2,7 +2,6 @@
 package dev.varve.cli;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import dev.varve.ConflictException;
 import dev.varve.record.RecordCursor;
 import dev.varve.record.Shuffler;
 import java.io.IOException;
@@ -135,15 +134,11 @@ final class RecordsShuffleCommand implements Callable<Integer> {
       throws Exception {
     RecordFormat format =
         NewRecordFile.format(writing, path, RecordFormat.ofName(path).orElse(RecordFormat.VARVE));
-    if (!replace && Files.exists(path)) {
-      throw new ConflictException(
-          "the file " + path + " exists already; give --replace, or another name");
-    }
     long all = reading.skipDamage || reading.unclosed ? -1 : source.expected();
     long records = 0;
     long bytes = 0;
     try (Progress bar = new Progress(streams, json, "shuffle", "records");
-        NewRecordFile file = new NewRecordFile(path, format, writing, source.metadata())) {
+        NewRecordFile file = new NewRecordFile(path, format, writing, source.metadata(), replace)) {
       while (shuffled.next()) {
         Interrupts.check();
         file.write(shuffled.memory(), shuffled.offset(), shuffled.length());

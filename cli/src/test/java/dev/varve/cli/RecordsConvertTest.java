@@ -3,14 +3,18 @@ package dev.varve.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.varve.ConflictException;
 import dev.varve.record.RecordWriter;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -311,5 +315,32 @@ class RecordsConvertTest {
     Files.write(named, bytes);
     assertThat(CliRun.of("records", "cat", named).assertFails(ExitCode.INVALID_INPUT))
         .contains("length of a record");
+  }
+
+  @Test
+  void aFileThatAppearsMeanwhileIsReplacedOnlyIfThatIsWanted() throws IOException {
+    Path target = path("target.vrec");
+    for (boolean replace : new boolean[] {false, true}) {
+      Files.deleteIfExists(target);
+      try (NewRecordFile file =
+          new NewRecordFile(target, RecordFormat.VARVE, new RecordsWriting(), Map.of(), replace)) {
+        file.write(MemorySegment.ofArray(new byte[] {1, 2}), 0, 2);
+        Files.writeString(target, "theirs");
+        if (replace) {
+          file.finish();
+        } else {
+          assertThatThrownBy(file::finish)
+              .isInstanceOf(ConflictException.class)
+              .hasMessage(
+                  "the file " + target + " exists already; give --replace, or another name");
+        }
+      }
+      if (replace) {
+        assertThat(content(target)).isEqualTo(new byte[] {2, 0, 0, 0, 1, 2});
+      } else {
+        assertThat(target).hasContent("theirs");
+      }
+      assertThat(directory.toFile().list()).containsExactly("target.vrec");
+    }
   }
 }
