@@ -222,7 +222,8 @@ public final class RecordProducer implements AutoCloseable {
   }
 
   /**
-   * Flushes, and closes the producer; the writer stays open. Closing again has no effect.
+   * Flushes, and closes the producer; the writer stays open. Where the writer is being closed by
+   * another thread, waits for that, which flushes. Closing again has no effect.
    *
    * @throws dev.varve.FullException if the disk was full for records of this producer, which are
    *     not kept
@@ -231,14 +232,6 @@ public final class RecordProducer implements AutoCloseable {
    */
   @Override
   public void close() {
-    lock.lock();
-    try {
-      if (closed) {
-        return;
-      }
-    } finally {
-      lock.unlock();
-    }
     handOver(true);
     writer.remove(this);
     losses.report(writer.name());

@@ -175,8 +175,12 @@ public final class ShardedWriter implements AutoCloseable {
     return producer;
   }
 
-  /** Ends a producer, which takes no more. */
+  /** Ends a producer, which takes no more, once all that it had is in the files or lost. */
   void remove(RecordProducer producer) {
+    if (!producers.contains(producer)) {
+      return;
+    }
+    checkThread();
     boolean open;
     lock.lock();
     try {
@@ -185,9 +189,16 @@ public final class ShardedWriter implements AutoCloseable {
       lock.unlock();
     }
     if (open) {
-      flushAll(false);
+      rounds.flush(false);
+      producers.remove(producer);
+      return;
     }
-    producers.remove(producer);
+    closing.lock(); // until all is closed, which flushes
+    try {
+      producers.remove(producer);
+    } finally {
+      closing.unlock();
+    }
   }
 
   /**

@@ -459,6 +459,30 @@ class ShardedWriterTest {
     }
   }
 
+  /** Each of them flushes, whoever is first, and neither says that the other was. */
+  @Test
+  void producersCloseBesideTheirWriter() {
+    for (int round = 0; round < 400; round++) {
+      SimulatedStorage own = RecordSamples.storage();
+      ShardedWriter writer = ShardedWriter.builder(DIR).storage(own).shards(1).create();
+      RecordProducer producer = writer.producer();
+      producer.append(RecordSamples.bytes("kept"));
+      CountDownLatch start = new CountDownLatch(2);
+      inThreads(
+          2,
+          t -> {
+            start.countDown();
+            await(() -> start.getCount() == 0);
+            if (t == 0) {
+              writer.close();
+            } else {
+              producer.close();
+            }
+            assertThat(content(own)).containsExactly("kept");
+          });
+    }
+  }
+
   /** The queue blocks at its bound, and drops nothing. */
   @Test
   void theQueueBlocks() throws InterruptedException {
