@@ -6,7 +6,6 @@ import static dev.varve.memory.Layouts.LE_INT_UNALIGNED;
 import dev.varve.ClosedException;
 import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
-import dev.varve.NotFoundException;
 import dev.varve.SnapshotLostException;
 import dev.varve.StorageException;
 import dev.varve.VarveException;
@@ -52,9 +51,6 @@ import org.jspecify.annotations.Nullable;
  * }
  */
 public final class Follower implements AutoCloseable {
-  /** How often, with nothing to deliver, the names are looked up. */
-  private static final long LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
-
   private static final long PARK_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
   private static final int SPINS = 60;
   private static final int YIELDS = 20;
@@ -66,26 +62,9 @@ public final class Follower implements AutoCloseable {
 
   private final Path path;
   private final Storage storage;
-  private final StorageFile file;
-  private final BlockFeed feed;
-  private final long closedSize;
+  private final FollowedFile source;
   private final ReentrantLock lock = new ReentrantLock();
   private @Nullable FollowerCursor cursor;
-  private @Nullable LiveView live;
-
-  /** Whether records come from the slot of the live file, and not from the file. */
-  private boolean inSlot;
-
-  /** Whether another live file has the name, so that nothing will come from this one. */
-  private boolean liveGone;
-
-  private boolean replaced;
-  private boolean mustLook = true;
-  private long lastLook;
-  private long lastSize = -1;
-
-  /** The live file that was left last, which is not gone to again. */
-  private String leftLive = "";
 
   /** The records at hand: how many are left, of which file and epoch, and where the next one is. */
   private long left;
@@ -111,9 +90,7 @@ public final class Follower implements AutoCloseable {
   private Follower(Path path, Storage storage, StorageFile file) {
     this.path = path;
     this.storage = storage;
-    this.file = file;
-    this.feed = new BlockFeed(file);
-    this.closedSize = feed.closedSize();
+    this.source = new FollowedFile(path, storage, file);
   }
 
   /**
@@ -164,16 +141,14 @@ public final class Follower implements AutoCloseable {
   }
 
   private void begin(long from) {
-    feed.start();
-    lookForLive();
+    source.start();
     FollowerCursor mark = cursor;
     if (mark != null && mark.id() != 0) {
       resume(mark);
     } else if (from == Long.MAX_VALUE) {
       wanted = Long.MAX_VALUE;
       fetch(0);
-      LiveView view = live;
-      wanted = view != null && inSlot ? view.number() : feed.next();
+      wanted = source.next();
     } else {
       wanted = from;
     }
@@ -181,7 +156,7 @@ public final class Follower implements AutoCloseable {
 
   /** Goes to a cursor's position, and makes sure that what was read before is what is there now. */
   private void resume(FollowerCursor mark) {
-    if (mark.id() != feed.firstId()) {
+    if (mark.id() != source.firstId()) {
       throw new ConflictException(
           "cursor "
               + mark.path()
@@ -196,7 +171,7 @@ public final class Follower implements AutoCloseable {
       boolean same =
           there
               ? wanted > mark.number() || (wanted == mark.number() && epoch <= mark.epoch())
-              : feed.next() >= mark.number();
+              : source.next() >= mark.number();
       if (!same) {
         throw new SnapshotLostException(
             "record file "
@@ -268,7 +243,7 @@ public final class Follower implements AutoCloseable {
     }
     long nanos = nanos(timeout);
     long start = storage.nanoTime();
-    for (int round = 0; !replaced && !Thread.currentThread().isInterrupted(); round++) {
+    for (int round = 0; !source.isReplaced() && !Thread.currentThread().isInterrupted(); round++) {
       if (storage.nanoTime() - start >= nanos) {
         return false;
       }
@@ -283,7 +258,7 @@ public final class Follower implements AutoCloseable {
   @SuppressWarnings("ThreadPriorityCheck") // a hint is all that is wanted
   private int relax(int round) {
     if (round < SPINS) {
-      if (live != null && inSlot) {
+      if (source.isWorthSpinning()) {
         return LiveView.SPINS;
       }
       Thread.onSpinWait();
@@ -318,19 +293,28 @@ public final class Follower implements AutoCloseable {
     lock.lock();
     try {
       checkOpen();
-      LiveView view = live;
-      if (view != null && batch > BUSY_RECORDS) {
+      if (source.isLive() && batch > BUSY_RECORDS) {
         pause();
       }
       batch = 0;
-      if (!find(spins)) {
-        return false;
+      source.wanted = wanted;
+      try {
+        if (!source.find(spins)) {
+          return false;
+        }
+      } finally {
+        wanted = source.wanted;
       }
+      memory = source.memory;
+      frame = source.frame;
+      large = source.large;
+      epoch = source.epoch;
+      left = source.left;
       batch = left;
       next();
       return true;
     } catch (StorageException | CorruptionException e) {
-      leaveBroken();
+      source.leaveBroken();
       throw e;
     } finally {
       lock.unlock();
@@ -341,187 +325,6 @@ public final class Follower implements AutoCloseable {
     long start = storage.nanoTime();
     for (int i = 0; i < SPINS && storage.nanoTime() - start < BUSY_NANOS; i++) {
       Thread.onSpinWait();
-    }
-  }
-
-  /** Gets records at hand, of which the first is the wanted one. */
-  private boolean find(int spins) {
-    while (true) {
-      LiveView view = live;
-      if (view == null) {
-        if (fromFile(file.size(), closedSize)) {
-          return true;
-        }
-        if (!look()) {
-          return false;
-        }
-        continue;
-      }
-      long state;
-      if (inSlot) {
-        LiveView.Step step = view.read(spins);
-        state = view.stateBefore();
-        if (step != LiveView.Step.NOTHING) {
-          if (step == LiveView.Step.FRAMES) {
-            if (fromSlot(view)) {
-              return true;
-            }
-          } else if (step == LiveView.Step.ENDED && view.peek() && view.isNext()) {
-            view.enter();
-          } else {
-            toFile(view);
-          }
-          continue;
-        }
-      } else {
-        state = view.state();
-        long sealed = view.sealed();
-        if (sealed > feed.place() && fromFile(Math.min(sealed, file.size()), sealed)) {
-          return true;
-        }
-        if (view.peek()) {
-          if (follows(view, sealed)) {
-            view.enter();
-            inSlot = true;
-            continue;
-          }
-          if (view.sealed() > sealed) {
-            continue;
-          }
-          throw view.misplaced(feed.place(), feed.next());
-        }
-        if (view.sealed() > sealed) {
-          continue;
-        }
-      }
-      if (liveGone || state == LiveLayout.CLOSED || state == LiveLayout.SUPERSEDED) {
-        leaveLive(view);
-        mustLook = true;
-      } else if (!look()) {
-        return false;
-      }
-    }
-  }
-
-  /**
-   * Tells whether a run begins where the file does not go on, or before: then the file has records
-   * of it. What was passed before the live file was come to can be behind S.
-   */
-  private boolean follows(LiveView view, long sealed) {
-    long place = feed.place();
-    long offset = view.nextOffset();
-    return view.nextFirst() == feed.next()
-        ? offset == place || (offset < place && place > sealed)
-        : view.nextFirst() < feed.next() && offset < place;
-  }
-
-  private boolean fromFile(long limit, long settled) {
-    boolean found = feed.advance(limit, wanted, settled);
-    if (!found) {
-      if (wanted != Long.MAX_VALUE) {
-        wanted = Math.max(wanted, feed.next());
-      }
-      return false;
-    }
-    DataBlock block = feed.block;
-    long first = feed.next() - block.records;
-    long index = Math.max(0, wanted - first);
-    wanted = first + index;
-    memory = block.memory;
-    frame = block.locate(index);
-    large = feed.header.isLarge() ? feed.header.raw : -1;
-    left = block.records - index;
-    epoch = feed.header.epoch;
-    return true;
-  }
-
-  private boolean fromSlot(LiveView view) {
-    long first = view.number() - view.count();
-    long skipped = Math.min(view.count(), wanted - first);
-    memory = view.buffer();
-    frame = 0;
-    for (long i = 0; i < skipped; i++) {
-      frame += 4 + Format.up4(Integer.toUnsignedLong(memory.get(LE_INT_UNALIGNED, frame)));
-    }
-    large = -1;
-    left = view.count() - skipped;
-    epoch = view.epoch();
-    return left > 0;
-  }
-
-  /** Goes on with the file, at the run that the slot has. */
-  private void toFile(LiveView view) {
-    inSlot = false;
-    feed.moveTo(view.offset(), view.first());
-  }
-
-  private void leaveLive(LiveView view) {
-    if (inSlot) {
-      toFile(view);
-    }
-    // It can still have the name, if its writer died before it could delete it.
-    leftLive = view.identity();
-    live = null;
-    liveGone = false;
-    view.close();
-  }
-
-  /** Does without a live file that was found to be of no use. */
-  private void leaveBroken() {
-    LiveView view = live;
-    if (view != null && view.isBroken()) {
-      leaveLive(view);
-    }
-  }
-
-  /** Looks where the names lead to, not too often; tells whether anything can be new by that. */
-  private boolean look() {
-    long now = storage.nanoTime();
-    if (!mustLook && now - lastLook < LOOK_NANOS) {
-      return false;
-    }
-    mustLook = false;
-    lastLook = now;
-    replaced = !file.key().equals(keyOf(path));
-    boolean news = lookForLive();
-    if (!news && live == null) {
-      long size = file.size();
-      if (size == lastSize && size > feed.place()) {
-        feed.checkDamage(size);
-      }
-      lastSize = size;
-    }
-    return news;
-  }
-
-  private String keyOf(Path name) {
-    try (StorageFile found = storage.open(name, FileAccess.READ)) {
-      return found.key();
-    } catch (NotFoundException e) {
-      return "";
-    }
-  }
-
-  private boolean lookForLive() {
-    Path name = LiveFile.path(path);
-    if (!storage.exists(name)) {
-      liveGone = live != null;
-      return liveGone;
-    }
-    try (StorageFile found = storage.open(name, FileAccess.READ)) {
-      LiveView view = live;
-      if (view != null) {
-        liveGone = !view.isOf(found);
-        return liveGone;
-      }
-      live = LiveView.open(storage, found, feed.id(), leftLive);
-      if (live != null) {
-        inSlot = false;
-        feed.forget();
-      }
-      return live != null;
-    } catch (NotFoundException e) {
-      return false;
     }
   }
 
@@ -545,7 +348,7 @@ public final class Follower implements AutoCloseable {
             "follower of " + path + " has no cursor; name one when it is opened");
       }
       // Where nothing was delivered, the records that the last position is about still count.
-      mark.commit(feed.firstId(), wanted, epoch == 0 ? mark.epoch() : epoch);
+      mark.commit(source.firstId(), wanted, epoch == 0 ? mark.epoch() : epoch);
     } finally {
       lock.unlock();
     }
@@ -561,22 +364,7 @@ public final class Follower implements AutoCloseable {
     lock.lock();
     try {
       checkOpen();
-      LiveView view = live;
-      if (replaced) {
-        return FollowerState.REPLACED;
-      }
-      if (view == null) {
-        boolean end = left == 0 && feed.isClosed() && feed.place() == file.size();
-        return end ? FollowerState.CLOSED : FollowerState.POLLED;
-      }
-      return switch ((int) view.state()) {
-        case (int) LiveLayout.FULL -> FollowerState.FULL;
-        case (int) LiveLayout.FAILED -> FollowerState.FAILED;
-        default -> FollowerState.LIVE;
-      };
-    } catch (StorageException e) {
-      leaveBroken();
-      return FollowerState.POLLED;
+      return source.state(left == 0);
     } finally {
       lock.unlock();
     }
@@ -713,13 +501,7 @@ public final class Follower implements AutoCloseable {
         return;
       }
       released = true;
-      LiveView view = live;
-      if (view != null) {
-        live = null;
-        view.close();
-      }
-      feed.close();
-      file.close();
+      source.close();
       FollowerCursor mark = cursor;
       if (mark != null) {
         cursor = null;
