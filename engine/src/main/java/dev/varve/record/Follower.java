@@ -237,11 +237,10 @@ public final class Follower implements AutoCloseable {
    * @throws ClosedException if the follower is closed, also while this waits
    */
   public boolean poll(Duration timeout) {
-    Objects.requireNonNull(timeout, "timeout");
+    long nanos = nanos(timeout);
     if (poll()) {
       return true;
     }
-    long nanos = nanos(timeout);
     long start = storage.nanoTime();
     for (int round = 0; !source.isReplaced() && !Thread.currentThread().isInterrupted(); round++) {
       if (storage.nanoTime() - start >= nanos) {
@@ -270,7 +269,9 @@ public final class Follower implements AutoCloseable {
     return 0;
   }
 
-  private static long nanos(Duration timeout) {
+  /** Returns a time in nanoseconds, or the longest there is. */
+  static long nanos(Duration timeout) {
+    Objects.requireNonNull(timeout, "timeout");
     try {
       return timeout.toNanos();
     } catch (ArithmeticException e) {
@@ -368,6 +369,21 @@ public final class Follower implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Whether there is a writer that publishes each record, so that the file is not all there is. */
+  boolean isLive() {
+    lock.lock();
+    try {
+      return source.isLive();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns the number of the record behind all that were found or passed. */
+  long end() {
+    return source.next();
   }
 
   /**

@@ -87,7 +87,8 @@ record SetFile(Path path, long place, long setId, long first, long created, long
     }
   }
 
-  private void checkFollows(SetFile before) {
+  /** Checks that this file can be behind another one. */
+  void checkFollows(SetFile before) {
     if (setId != before.setId) {
       throw new ConflictException(
           "record files "

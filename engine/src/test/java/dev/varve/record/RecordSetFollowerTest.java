@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0
+package dev.varve.record;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.varve.ClosedException;
+import dev.varve.ConflictException;
+import dev.varve.CorruptionException;
+import dev.varve.NotFoundException;
+import dev.varve.SnapshotLostException;
+import dev.varve.file.FileAccess;
+import dev.varve.file.SimulatedStorage;
+import dev.varve.file.Storage;
+import dev.varve.file.StorageFile;
+import dev.varve.memory.AllocationMeter;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Following a set over rotations and retention. */
+@Timeout(value = 300, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+class RecordSetFollowerTest {
+  private static final Path DIR = Path.of("/sets");
+  private static final Duration LONG = Duration.ofMinutes(5);
+
+  private final SimulatedStorage storage = RecordSamples.storage();
+
+  private static RecordSetWriterBuilder writer(Storage storage, Path directory) {
+    return RecordSetWriter.builder(directory, "log")
+        .storage(storage)
+        .blockSize(4096)
+        .maxFileBytes(8192);
+  }
+
+  private RecordSetFollower.Builder follower() {
+    return RecordSetFollower.builder(DIR, "log").storage(storage);
+  }
+
+  private static byte[] record(long number) {
+    return RecordSamples.bytes(number + "z".repeat(new Random(number).nextInt(200)));
+  }
+
+  private static void append(RecordSetWriter writer, int count) {
+    for (int i = 0; i < count; i++) {
+      writer.append(record(writer.count()));
+    }
+  }
+
+  /** Polls; time goes by where nothing is found, since what is new is looked for now and then. */
+  private boolean poll(RecordSetFollower follower) {
+    for (int i = 0; i < 4; i++) {
+      if (follower.poll()) {
+        return true;
+      }
+      storage.advance(Duration.ofMillis(10));
+    }
+    return false;
+  }
+
+  /** Polls all that there is, and checks that each record is the next one. */
+  private long drain(RecordSetFollower follower, long from) {
+    long next = from;
+    while (poll(follower)) {
+      check(follower, next);
+      next++;
+    }
+    return next;
+  }
+
+  private static void check(RecordSetFollower follower, long number) {
+    assertThat(follower.number()).isEqualTo(number);
+    assertThat(follower.nextNumber()).isEqualTo(number + 1);
+    assertThat(new String(follower.toArray(), StandardCharsets.UTF_8))
+        .isEqualTo(new String(record(number), StandardCharsets.UTF_8));
+    assertThat(follower.length()).isEqualTo(record(number).length);
+    assertThat(follower.memory().get(java.lang.foreign.ValueLayout.JAVA_BYTE, follower.offset()))
+        .isEqualTo(record(number)[0]);
+  }
+
+  @Test
+  void goesOverRotationsAndWriters() {
+    Random random = new Random(5);
+    long next = 0;
+    RecordSetFollower follower = null;
+    try {
+      for (int session = 0; session < 4; session++) {
+        try (RecordSetWriter writer = writer(storage, DIR).append()) {
+          if (follower == null) {
+            follower = follower().open();
+          }
+          for (int step = 0; step < 12; step++) {
+            append(writer, random.nextInt(120));
+            if (random.nextInt(4) == 0) {
+              writer.rotate();
+            }
+            writer.flush();
+            if (random.nextBoolean()) {
+              next = drain(follower, next);
+              assertThat(next).isEqualTo(writer.count());
+            }
+          }
+        }
+      }
+      next = drain(follower, next);
+      assertThat(next).isGreaterThan(1000);
+      assertThat(storage.list(DIR).size()).isGreaterThan(10);
+      assertThat(follower.file()).isEqualTo(storage.realPath(storage.list(DIR).getLast()));
+    } finally {
+      if (follower != null) {
+        follower.close();
+      }
+    }
+  }
+
+  @Test
+  void beginsWhereItIsTold() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 300);
+      writer.flush();
+      long count = writer.count();
+      try (RecordSetFollower start = follower().fromStart().open();
+          RecordSetFollower middle = follower().from(123).open();
+          RecordSetFollower end = follower().fromEnd().open();
+          RecordSetFollower future = follower().from(count + 400).open()) {
+        assertThat(drain(start, 0)).isEqualTo(count);
+        assertThat(drain(middle, 123)).isEqualTo(count);
+        assertThat(end.poll()).isFalse();
+        assertThat(future.poll()).isFalse();
+        append(writer, 500);
+        writer.flush();
+        assertThat(storage.list(DIR).size()).isGreaterThan(5);
+        assertThat(drain(start, count)).isEqualTo(writer.count());
+        assertThat(drain(end, count)).isEqualTo(writer.count());
+        assertThat(drain(future, count + 400)).isEqualTo(writer.count());
+      }
+    }
+  }
+
+  @Test
+  void tellsOnceWhatWasDeletedBeforeItWasRead() {
+    try (RecordSetWriter writer = writer(storage, DIR).keepFiles(2).append()) {
+      append(writer, 20);
+      writer.flush();
+      try (RecordSetFollower follower = follower().open()) {
+        assertThat(follower.poll()).isTrue();
+        append(writer, 2000);
+        writer.flush();
+        List<SetFile> left = SetFile.list(storage, DIR, "log");
+        long first = left.getFirst().first();
+        // The file that was open is read to its end.
+        long next = 1;
+        SnapshotLostException lost = null;
+        while (lost == null) {
+          try {
+            assertThat(poll(follower)).isTrue();
+            check(follower, next++);
+          } catch (SnapshotLostException e) {
+            lost = e;
+          }
+        }
+        assertThat(next).isGreaterThan(20).isLessThan(first);
+        assertThat(lost)
+            .hasMessageContaining("the records " + next + " to " + (first - 1) + " were deleted");
+        assertThat(drain(follower, first)).isEqualTo(writer.count());
+      }
+      long first = SetFile.list(storage, DIR, "log").getFirst().first();
+      assertThatThrownBy(() -> follower().from(3).open())
+          .isInstanceOf(SnapshotLostException.class)
+          .hasMessageContaining("the records 3 to " + (first - 1) + " were deleted")
+          .hasMessageContaining("fromStart()");
+    }
+  }
+
+  /** What is appended just before a rotation that the follower then sees is not passed over. */
+  @Test
+  void theRestOfAFileComesBeforeTheNext() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+      writer.flush();
+      Path second = SetFile.path(DIR, "log", 2);
+      boolean[] rotated = {false};
+      Storage watched =
+          (Storage)
+              Proxy.newProxyInstance(
+                  Storage.class.getClassLoader(),
+                  new Class<?>[] {Storage.class},
+                  (proxy, method, args) -> {
+                    if (method.getName().equals("exists")
+                        && second.equals(args[0])
+                        && !rotated[0]) {
+                      rotated[0] = true;
+                      append(writer, 7);
+                      writer.rotate();
+                      append(writer, 3);
+                      writer.flush();
+                    }
+                    try {
+                      return method.invoke(storage, args);
+                    } catch (InvocationTargetException e) {
+                      throw e.getCause();
+                    }
+                  });
+      try (RecordSetFollower follower =
+          RecordSetFollower.builder(DIR, "log").storage(watched).open()) {
+        assertThat(drain(follower, 0)).isEqualTo(20);
+        assertThat(rotated[0]).isTrue();
+        assertThat(follower.file()).isEqualTo(second);
+      }
+    }
+  }
+
+  @Test
+  void aFileThatWasCutIsDamage() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 400);
+    }
+    SetFile first = SetFile.list(storage, DIR, "log").getFirst();
+    try (StorageFile file = storage.open(first.path(), FileAccess.WRITE)) {
+      file.truncate(first.bytes() / 2);
+    }
+    try (RecordSetFollower follower = follower().open()) {
+      for (int i = 0; i < 2; i++) {
+        assertThatThrownBy(() -> drain(follower, follower.nextNumber()))
+            .isInstanceOf(CorruptionException.class);
+      }
+    }
+  }
+
+  @Test
+  void aMissingFileIsDamageUnlessItIsTheOldest() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 400);
+    }
+    List<SetFile> files = SetFile.list(storage, DIR, "log");
+    try (RecordSetFollower follower = follower().open()) {
+      storage.delete(files.get(1).path());
+      // Nobody deletes from the middle: the follower waits, as it cannot tell what happens.
+      assertThat(drain(follower, 0)).isEqualTo(files.get(1).first());
+      storage.delete(files.get(0).path());
+      assertThatThrownBy(() -> drain(follower, files.get(1).first()))
+          .isInstanceOf(SnapshotLostException.class);
+      assertThat(drain(follower, files.get(2).first())).isEqualTo(400);
+    }
+  }
+
+  @Test
+  void theNextFileMustBeOfTheSet() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+    }
+    Path elsewhere = Path.of("/elsewhere");
+    try (RecordSetWriter writer = writer(storage, elsewhere).append()) {
+      append(writer, 10);
+      writer.rotate();
+    }
+    try (RecordSetFollower follower = follower().open()) {
+      assertThat(drain(follower, 0)).isEqualTo(10);
+      storage.rename(SetFile.path(elsewhere, "log", 2), SetFile.path(DIR, "log", 2));
+      assertThatThrownBy(() -> drain(follower, 10)).isInstanceOf(ConflictException.class);
+    }
+  }
+
+  @Test
+  void whatIsNotThereIsNamed() {
+    storage.createDirectories(DIR);
+    assertThatThrownBy(() -> follower().open()).isInstanceOf(NotFoundException.class);
+    assertThatThrownBy(() -> follower().from(-1)).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> RecordSetFollower.builder(DIR, "a/b"))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void closingEndsAPollThatWaits() throws InterruptedException {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 1);
+      writer.flush();
+      RecordSetFollower follower = follower().open();
+      assertThat(follower.poll()).isTrue();
+      AtomicReference<Throwable> thrown = new AtomicReference<>();
+      Thread waiting =
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    try {
+                      follower.poll(LONG);
+                    } catch (Throwable e) {
+                      thrown.set(e);
+                    }
+                  });
+      Thread.sleep(20);
+      follower.close();
+      follower.close();
+      waiting.join();
+      assertThat(thrown.get()).isInstanceOf(ClosedException.class);
+      assertThatThrownBy(follower::poll).isInstanceOf(ClosedException.class);
+      assertThatThrownBy(follower::toArray).isInstanceOf(ClosedException.class);
+    }
+  }
+
+  @Test
+  void anInterruptEndsAPollThatWaits() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 1);
+      writer.flush();
+      try (RecordSetFollower follower = follower().open()) {
+        assertThat(follower.poll()).isTrue();
+        Thread.currentThread().interrupt();
+        assertThat(follower.poll(LONG)).isFalse();
+        assertThat(Thread.interrupted()).isTrue();
+      }
+    }
+  }
+
+  /** Beside a writer that rotates and deletes: each record once, or told to be gone. */
+  @Test
+  void besideAWriterThatDeletes(@TempDir Path directory) throws InterruptedException {
+    long records = 60_000;
+    AtomicLong delivered = new AtomicLong();
+    AtomicLong gone = new AtomicLong();
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    try (RecordSetWriter writer =
+        writer(Storage.real(), directory).maxFileBytes(64 << 10).keepFiles(3).append()) {
+      writer.append(record(0));
+      writer.flush();
+      RecordSetFollower follower = RecordSetFollower.builder(directory, "log").open();
+      Thread reading =
+          Thread.ofPlatform()
+              .start(
+                  () -> {
+                    try (follower) {
+                      long next = 0;
+                      while (next < records) {
+                        try {
+                          if (follower.poll(LONG)) {
+                            check(follower, next++);
+                            delivered.incrementAndGet();
+                          }
+                        } catch (SnapshotLostException e) {
+                          String[] words = e.getMessage().split(" ");
+                          int at = List.of(words).indexOf("records");
+                          assertThat(Long.parseLong(words[at + 1])).isEqualTo(next);
+                          long behind = Long.parseLong(words[at + 3]) + 1;
+                          gone.addAndGet(behind - next);
+                          next = behind;
+                        }
+                      }
+                    } catch (Throwable e) {
+                      failure.set(e);
+                    }
+                  });
+      for (long number = 1; number < records; number++) {
+        writer.append(record(number));
+        if (number % 500 == 0) {
+          writer.flush();
+        }
+      }
+      writer.flush();
+      reading.join();
+    }
+    assertThat(failure.get()).isNull();
+    assertThat(delivered.get() + gone.get()).isEqualTo(records);
+    assertThat(delivered.get()).isPositive();
+  }
+
+  @Test
+  void nothingIsAllocatedPerRecord(@TempDir Path directory) {
+    try (RecordSetWriter writer = RecordSetWriter.builder(directory, "log").append()) {
+      byte[] bytes = new byte[100];
+      for (int i = 0; i < 300_000; i++) {
+        writer.append(bytes);
+      }
+      writer.flush();
+      try (RecordSetFollower follower = RecordSetFollower.builder(directory, "log").open()) {
+        assertThat(AllocationMeter.bytesPerOperation(follower::poll)).isLessThan(1.0);
+      }
+    }
+  }
+}
