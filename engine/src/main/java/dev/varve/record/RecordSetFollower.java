@@ -52,8 +52,8 @@ public final class RecordSetFollower implements AutoCloseable {
   /** The file behind, once it was seen: then the one before was closed. */
   private @Nullable SetFile behind;
 
-  /** Whether it was told that the records before the file behind are gone. */
-  private boolean told;
+  /** The number of the record before which it was told what is gone. */
+  private long told;
 
   /** The number of the record to begin with, which may still have to be written. */
   private final long from;
@@ -159,24 +159,25 @@ public final class RecordSetFollower implements AutoCloseable {
       if (follower.isLive()) {
         return false;
       }
-      long end = file.first() + follower.end();
-      if (end != next.first() && !told) {
-        told = next.place() > file.place() + 1;
-        throw told ? deleted(end, next) : missing(end, next);
+      long end = Math.max(told, file.first() + follower.end());
+      if (end < next.first() && next.place() > file.place() + 1) {
+        told = next.first();
+        throw deleted(end, next);
+      }
+      if (end != next.first()) {
+        throw missing(end, next);
       }
       Follower opened;
       try {
         opened = open(next, from == Long.MAX_VALUE ? 0 : Math.max(0, from - next.first()));
       } catch (NotFoundException e) {
         behind = null; // deleted since it was seen, so there are others
-        told = false;
         return true;
       }
       follower.close();
       follower = opened;
       file = next;
       behind = null;
-      told = false;
       looked = false;
       return true;
     } finally {
@@ -248,7 +249,7 @@ public final class RecordSetFollower implements AutoCloseable {
    * @return the number in the set, from 0
    */
   public long nextNumber() {
-    return file.first() + follower.nextNumber();
+    return Math.max(told, file.first() + follower.nextNumber());
   }
 
   /**

@@ -181,6 +181,31 @@ class RecordSetFollowerTest {
     }
   }
 
+  /** Files that go one after the other: no record is told of twice. */
+  @Test
+  void tellsOnceOfFilesThatGoOneByOne() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 400);
+    }
+    List<SetFile> files = SetFile.list(storage, DIR, "log");
+    assertThat(files).hasSizeGreaterThan(5);
+    try (RecordSetFollower follower = follower().open()) {
+      storage.delete(files.get(0).path());
+      long next = 0;
+      for (int gone = 1; gone < 4; gone++) {
+        storage.delete(files.get(gone).path());
+        long from = gone == 1 ? files.get(1).first() : next;
+        long to = files.get(gone + 1).first() - 1;
+        assertThatThrownBy(() -> drain(follower, follower.nextNumber()))
+            .isInstanceOf(SnapshotLostException.class)
+            .hasMessageContaining("the records " + from + " to " + to + " were deleted");
+        next = to + 1;
+        assertThat(follower.nextNumber()).isEqualTo(next);
+      }
+      assertThat(drain(follower, next)).isEqualTo(400);
+    }
+  }
+
   /** What is appended just before a rotation that the follower then sees is not passed over. */
   @Test
   void theRestOfAFileComesBeforeTheNext() {
