@@ -118,10 +118,10 @@ public final class RecordSetFollower implements AutoCloseable {
    * @throws ClosedException if the follower is closed, also while this waits
    */
   public boolean poll(Duration timeout) {
+    long nanos = Follower.nanos(timeout);
     if (follower.poll()) {
       return true;
     }
-    long nanos = Follower.nanos(timeout);
     long start = storage.nanoTime();
     while (true) {
       while (advance()) {

@@ -28,6 +28,17 @@ class TreeGenerationTest {
 
   private final SlabPool pool = new SlabPool(64 << 10, 4 << 20);
 
+  private Tree tree(TreeLayout layout, Between between, boolean poison) {
+    return new Tree(
+        layout,
+        new TreeMemory(
+            layout,
+            pool,
+            Long.MAX_VALUE,
+            poison,
+            slab -> new StoppingWords(Words.over(slab.segment()), between)));
+  }
+
   private static long value(long key) {
     return key * 8 + 1;
   }
@@ -93,15 +104,7 @@ class TreeGenerationTest {
     int access = 1;
     for (boolean happened = true; happened; access += step) {
       Between between = new Between();
-      Tree tree =
-          new Tree(
-              layout,
-              new TreeMemory(
-                  layout,
-                  pool,
-                  Long.MAX_VALUE,
-                  false,
-                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      Tree tree = tree(layout, between, false);
       AnyMap map = new AnyMap.OfTree(tree);
       AnyMap.Session session = map.session();
       for (long key = 0; key < ENTRIES; key++) {
@@ -157,15 +160,7 @@ class TreeGenerationTest {
     int access = 1;
     for (boolean happened = true; happened; access++) {
       Between between = new Between();
-      Tree tree =
-          new Tree(
-              layout,
-              new TreeMemory(
-                  layout,
-                  pool,
-                  Long.MAX_VALUE,
-                  true,
-                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      Tree tree = tree(layout, between, true);
       AnyMap.Session session = new AnyMap.OfTree(tree).session();
       for (long key = 0; key < 56; key++) {
         session.put(key, value(key)); // four leaves of fourteen
@@ -218,15 +213,7 @@ class TreeGenerationTest {
     int access = 1;
     for (boolean happened = true; happened; access++) {
       Between between = new Between();
-      Tree tree =
-          new Tree(
-              layout,
-              new TreeMemory(
-                  layout,
-                  pool,
-                  Long.MAX_VALUE,
-                  true,
-                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      Tree tree = tree(layout, between, true);
       AnyMap.Session session = new AnyMap.OfTree(tree).session();
       AnyMap.Session other = new AnyMap.OfTree(tree).session();
       TreeMap<Long, Long> model = new TreeMap<>();
@@ -284,15 +271,7 @@ class TreeGenerationTest {
     int access = 1;
     for (boolean happened = true; happened; access++) {
       Between between = new Between();
-      Tree tree =
-          new Tree(
-              layout,
-              new TreeMemory(
-                  layout,
-                  pool,
-                  Long.MAX_VALUE,
-                  false,
-                  slab -> new StoppingWords(Words.over(slab.segment()), between)));
+      Tree tree = tree(layout, between, false);
       AnyMap.Session session = new AnyMap.OfTree(tree).session();
       AnyMap.Session other = new AnyMap.OfTree(tree).session();
       TreeMap<Long, Long> model = new TreeMap<>();

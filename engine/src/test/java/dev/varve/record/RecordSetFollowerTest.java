@@ -310,6 +310,7 @@ class RecordSetFollowerTest {
       append(writer, 1);
       writer.flush();
       RecordSetFollower follower = follower().open();
+      assertThatThrownBy(() -> follower.poll(null)).isInstanceOf(NullPointerException.class);
       assertThat(follower.poll()).isTrue();
       AtomicReference<Throwable> thrown = new AtomicReference<>();
       Thread waiting =
