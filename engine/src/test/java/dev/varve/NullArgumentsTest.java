@@ -16,6 +16,7 @@ import dev.varve.memory.SlabPool;
 import dev.varve.record.Follower;
 import dev.varve.record.RecordCursor;
 import dev.varve.record.RecordReader;
+import dev.varve.record.RecordSetFollower;
 import dev.varve.record.RecordSetReader;
 import dev.varve.record.RecordSetWriter;
 import dev.varve.record.RecordWriter;
@@ -76,6 +77,8 @@ class NullArgumentsTest {
         RecordSetWriter.builder(dir, "set"),
         RecordSetWriter.builder(dir, "set").append(),
         RecordSetReader.builder(dir, "set"),
+        RecordSetFollower.builder(dir, "set"),
+        RecordSetFollower.builder(dir, "set").open(),
         ShardedReader.builder(dir),
         ShardedReader.builder(dir).open(),
         ShardedWriter.builder(dir),
