@@ -14,6 +14,8 @@ public final class RecordSetWriterBuilder extends WriterSettings<RecordSetWriter
   private long keepFiles = Long.MAX_VALUE;
   private long keepBytes = Long.MAX_VALUE;
   private long keepMillis = Long.MAX_VALUE;
+  private Acknowledge acknowledge = Acknowledge.ON_FLUSH;
+  private int runBytes = Run.BYTES;
 
   RecordSetWriterBuilder(Path directory, String prefix) {
     this.directory = Objects.requireNonNull(directory, "directory");
@@ -22,6 +24,26 @@ public final class RecordSetWriterBuilder extends WriterSettings<RecordSetWriter
 
   @Override
   RecordSetWriterBuilder self() {
+    return this;
+  }
+
+  /**
+   * When records are acknowledged. Default: {@link Acknowledge#ON_FLUSH}. With {@link
+   * Acknowledge#EACH} each file has a file {@code NAME.live} of about 3 MiB beside it while it is
+   * written to. Where records could not be published any more, {@link RecordSetWriter#rotate} or
+   * opening the set again begins anew.
+   *
+   * @param newAcknowledge when
+   * @return this builder
+   */
+  public RecordSetWriterBuilder acknowledge(Acknowledge newAcknowledge) {
+    this.acknowledge = Objects.requireNonNull(newAcknowledge, "newAcknowledge");
+    return this;
+  }
+
+  /** Writes runs earlier whose records are acknowledged each, for tests. */
+  RecordSetWriterBuilder runBytes(int newRunBytes) {
+    this.runBytes = newRunBytes;
     return this;
   }
 
@@ -108,13 +130,15 @@ public final class RecordSetWriterBuilder extends WriterSettings<RecordSetWriter
    * @throws dev.varve.CorruptionException if a header, or the last file, is damaged
    * @throws dev.varve.FormatVersionException if another release wrote it
    * @throws IllegalStateException if the compression is not possible in this JVM
+   * @throws dev.varve.UnavailableException if each record is to be acknowledged and the operating
+   *     system does not tell one boot from another
    */
   public RecordSetWriter append() {
     return RecordSetWriter.open(
         new RecordSetOptions(
             directory,
             prefix,
-            fileOptions(),
+            fileOptions().acknowledged(acknowledge, runBytes),
             maxFileBytes,
             maxFileMillis,
             keepFiles,

@@ -40,6 +40,25 @@ record WriterOptions(
     long setId,
     long setFirst) {
 
+  /** Returns the same settings with another acknowledgement, and runs of another size. */
+  WriterOptions acknowledged(Acknowledge when, int newRunBytes) {
+    return new WriterOptions(
+        storage,
+        durability,
+        compression,
+        level,
+        blockSize,
+        largeLimit,
+        when,
+        newRunBytes,
+        hugePage,
+        shared,
+        metadata,
+        fileId,
+        setId,
+        setFirst);
+  }
+
   /** Returns the settings of a file of a set, which several threads write. */
   WriterOptions ofSet(long id, long first) {
     return new WriterOptions(
