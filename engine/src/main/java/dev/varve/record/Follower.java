@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -117,16 +118,41 @@ public final class Follower implements AutoCloseable {
   }
 
   static Follower open(Path named, Storage storage, long from, @Nullable String cursor) {
+    return open(
+        named,
+        storage,
+        follower -> {
+          if (cursor != null) {
+            follower.cursor = FollowerCursor.open(storage, follower.path, cursor);
+          }
+          follower.begin(from);
+        });
+  }
+
+  /**
+   * Follows a file from a position in it.
+   *
+   * @param position what was kept of it
+   * @param kept where
+   */
+  static Follower open(Path named, Storage storage, FollowerPosition position, Path kept) {
+    return open(
+        named,
+        storage,
+        follower -> {
+          follower.source.start();
+          follower.resume(position, kept);
+        });
+  }
+
+  private static Follower open(Path named, Storage storage, Consumer<Follower> begin) {
     Path path = storage.realPath(named);
     StorageFile file = storage.open(path, FileAccess.READ);
     Follower follower = null;
     boolean begun = false;
     try {
       follower = new Follower(path, storage, file);
-      if (cursor != null) {
-        follower.cursor = FollowerCursor.open(storage, path, cursor);
-      }
-      follower.begin(from);
+      begin.accept(follower);
       begun = true;
       return follower;
     } finally {
@@ -143,8 +169,8 @@ public final class Follower implements AutoCloseable {
   private void begin(long from) {
     source.start();
     FollowerCursor mark = cursor;
-    if (mark != null && mark.id() != 0) {
-      resume(mark);
+    if (mark != null && mark.position().isSet()) {
+      resume(mark.position(), mark.path());
     } else if (from == Long.MAX_VALUE) {
       wanted = Long.MAX_VALUE;
       fetch(0);
@@ -155,43 +181,52 @@ public final class Follower implements AutoCloseable {
   }
 
   /** Goes to a cursor's position, and makes sure that what was read before is what is there now. */
-  private void resume(FollowerCursor mark) {
-    if (mark.id() != source.firstId()) {
-      throw new ConflictException(
-          "cursor "
-              + mark.path()
-              + " is of another file than "
-              + path
-              + " is now; delete it, or use another name");
+  private void resume(FollowerPosition position, Path kept) {
+    if (position.fileId() != source.firstId()) {
+      throw position.setId() == 0 ? ofAnotherFile(kept) : lost(position, kept);
     }
-    wanted = mark.number();
-    if (mark.number() > 0 && mark.epoch() > 0) {
+    long number = position.number();
+    wanted = number;
+    if (number > 0 && position.epoch() > 0) {
       wanted--;
       boolean there = poll();
       boolean same =
           there
-              ? wanted > mark.number() || (wanted == mark.number() && epoch <= mark.epoch())
-              : source.next() >= mark.number();
+              ? wanted > number || (wanted == number && epoch <= position.epoch())
+              : source.next() >= number;
       if (!same) {
-        throw new SnapshotLostException(
-            "record file "
-                + path
-                + " does not have record "
-                + (mark.number() - 1)
-                + " as cursor "
-                + mark.path()
-                + " has seen it: it was lost with the power. Delete the cursor, and begin where"
-                + " it is right");
+        throw lost(position, kept);
       }
-      if (there && wanted > mark.number()) {
+      if (there && wanted > number) {
         // The record before the position is lost; this one is still to be delivered.
         wanted--;
         left++;
         frame = at - 4;
       }
-      wanted = Math.max(wanted, mark.number());
+      wanted = Math.max(wanted, number);
       standing = false;
     }
+  }
+
+  private ConflictException ofAnotherFile(Path kept) {
+    return new ConflictException(
+        "cursor "
+            + kept
+            + " is of another file than "
+            + path
+            + " is now; delete it, or use another name");
+  }
+
+  private SnapshotLostException lost(FollowerPosition position, Path kept) {
+    return new SnapshotLostException(
+        "record file "
+            + path
+            + " does not have the record before number "
+            + position.number()
+            + " as cursor "
+            + kept
+            + " has seen it: it was lost with the power. Delete the cursor, and begin where it is"
+            + " right");
   }
 
   /**
@@ -349,7 +384,8 @@ public final class Follower implements AutoCloseable {
             "follower of " + path + " has no cursor; name one when it is opened");
       }
       // Where nothing was delivered, the records that the last position is about still count.
-      mark.commit(source.firstId(), wanted, epoch == 0 ? mark.epoch() : epoch);
+      long last = epoch == 0 ? mark.position().epoch() : epoch;
+      mark.commit(new FollowerPosition(0, source.firstId(), wanted, last));
     } finally {
       lock.unlock();
     }
@@ -379,6 +415,11 @@ public final class Follower implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Returns the id of the file's first part. */
+  long fileId() {
+    return source.firstId();
   }
 
   /** Returns the number of the record behind all that were found or passed. */

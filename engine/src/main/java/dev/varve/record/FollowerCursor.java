@@ -26,8 +26,8 @@ import java.util.Objects;
  * <pre>
  *  0  8  magic              24  8  file id
  *  8  4  version            32  8  number of the next record
- * 12  4  epoch              60  4  checksum of 0 to 59
- * 16  8  sequence
+ * 12  4  epoch              40  8  set id, or 0
+ * 16  8  sequence           60  4  checksum of 0 to 59
  * </pre>
  */
 final class FollowerCursor implements AutoCloseable {
@@ -51,11 +51,8 @@ final class FollowerCursor implements AutoCloseable {
   /** Whether the newest mark was synced since the file was opened. */
   private boolean settled;
 
-  /** What the newest mark says; the id is 0 if nothing was ever committed. */
-  private long id;
-
-  private long number;
-  private long epoch;
+  /** What the newest mark says. */
+  private FollowerPosition position = FollowerPosition.NONE;
 
   private FollowerCursor(Storage storage, ProcessLock lock, StorageFile file) {
     this.storage = storage;
@@ -91,8 +88,9 @@ final class FollowerCursor implements AutoCloseable {
   }
 
   /**
-   * Returns the highest epoch that a cursor of a record file says, or 0. It can be one of which the
-   * file has nothing any more. Somebody may commit meanwhile.
+   * Returns the highest epoch that a cursor of a record file says, or of the set that it is of by
+   * its name; or 0. It can be one of which the file has nothing any more. Somebody may commit
+   * meanwhile.
    */
   static long newestEpoch(Storage storage, Path recordFile) {
     Path directory = recordFile.toAbsolutePath().getParent();
@@ -100,14 +98,21 @@ final class FollowerCursor implements AutoCloseable {
       return 0;
     }
     long newest = 0;
-    String prefix = recordFile.getFileName() + SUFFIX;
+    String set = SetPlace.prefix(recordFile);
     for (Path path : storage.list(directory)) {
       String name = String.valueOf(path.getFileName());
-      if (name.startsWith(prefix) && isName(name.substring(prefix.length()))) {
+      if (isOf(String.valueOf(recordFile.getFileName()), name)
+          || (set != null && isOf(set, name))) {
         newest = Math.max(newest, newestEpoch(storage, path, new Crc32c()));
       }
     }
     return newest;
+  }
+
+  /** Tells whether a name is that of a cursor of a file, or of a set, of a name. */
+  private static boolean isOf(String followed, String name) {
+    String prefix = followed + SUFFIX;
+    return name.startsWith(prefix) && isName(name.substring(prefix.length()));
   }
 
   /** Returns the higher epoch of two marks; none that is whole, or known, has one. */
@@ -136,9 +141,13 @@ final class FollowerCursor implements AutoCloseable {
     return Integer.toUnsignedLong(mark.get(LE_INT, 12));
   }
 
-  /** Opens the cursor of a record file, and creates it if it does not exist. */
-  static FollowerCursor open(Storage storage, Path recordFile, String name) {
-    Path path = WriterLock.sibling(recordFile, SUFFIX + name);
+  /**
+   * Opens a cursor, and creates it if it does not exist.
+   *
+   * @param followed the record file; or of a set what its names begin with, in its directory
+   */
+  static FollowerCursor open(Storage storage, Path followed, String name) {
+    Path path = WriterLock.sibling(followed, SUFFIX + name);
     ProcessLock lock =
         storage
             .tryLock(WriterLock.sibling(path, ".lock"), 0, LockMode.EXCLUSIVE)
@@ -182,7 +191,7 @@ final class FollowerCursor implements AutoCloseable {
     try (StorageFile file = storage.open(fresh, FileAccess.CREATE_NEW);
         Arena arena = Arena.ofConfined()) {
       MemorySegment bytes = arena.allocate(BYTES, MARK);
-      write(bytes, 0, 0, 0, 0, new Crc32c());
+      write(bytes, 0, FollowerPosition.NONE, new Crc32c());
       file.write(0, bytes);
       file.sync();
     }
@@ -191,13 +200,14 @@ final class FollowerCursor implements AutoCloseable {
   }
 
   private static void write(
-      MemorySegment mark, long sequence, long id, long number, long epoch, Crc32c crc) {
+      MemorySegment mark, long sequence, FollowerPosition position, Crc32c crc) {
     mark.set(LE_LONG, 0, MAGIC);
     mark.set(LE_INT, 8, VERSION);
-    mark.set(LE_INT, 12, (int) epoch);
+    mark.set(LE_INT, 12, (int) position.epoch());
     mark.set(LE_LONG, 16, sequence);
-    mark.set(LE_LONG, 24, id);
-    mark.set(LE_LONG, 32, number);
+    mark.set(LE_LONG, 24, position.fileId());
+    mark.set(LE_LONG, 32, position.number());
+    mark.set(LE_LONG, 40, position.setId());
     mark.set(LE_INT, CHECKSUM, Format.checksum(crc, mark, 0, CHECKSUM));
   }
 
@@ -211,9 +221,9 @@ final class FollowerCursor implements AutoCloseable {
           && (!found || mark.get(LE_LONG, 16) > sequence)) {
         found = true;
         sequence = mark.get(LE_LONG, 16);
-        id = mark.get(LE_LONG, 24);
-        number = mark.get(LE_LONG, 32);
-        epoch = epoch(mark);
+        position =
+            new FollowerPosition(
+                mark.get(LE_LONG, 40), mark.get(LE_LONG, 24), mark.get(LE_LONG, 32), epoch(mark));
       }
     }
     if (!found || file.size() != BYTES) {
@@ -242,17 +252,9 @@ final class FollowerCursor implements AutoCloseable {
     return true;
   }
 
-  /** Returns the id of the file that the position is in, or 0 if there is none yet. */
-  long id() {
-    return id;
-  }
-
-  long number() {
-    return number;
-  }
-
-  long epoch() {
-    return epoch;
+  /** Returns the newest position that was made durable. */
+  FollowerPosition position() {
+    return position;
   }
 
   Path path() {
@@ -260,26 +262,24 @@ final class FollowerCursor implements AutoCloseable {
   }
 
   /** Makes a position durable. */
-  void commit(long fileId, long newNumber, long newEpoch) {
+  void commit(FollowerPosition newPosition) {
     if (!settled) {
       // A sync that failed before, or was not come to, may have left it in the page cache only.
-      put(sequence, id, number, epoch);
+      put(sequence, position);
       NewFile.syncName(storage, file.path());
       settled = true;
     }
-    if (fileId == id && newNumber == number && newEpoch == epoch) {
+    if (newPosition.equals(position)) {
       return;
     }
-    put(sequence + 1, fileId, newNumber, newEpoch);
+    put(sequence + 1, newPosition);
     sequence++;
-    id = fileId;
-    number = newNumber;
-    epoch = newEpoch;
+    position = newPosition;
   }
 
-  private void put(long newSequence, long newId, long newNumber, long newEpoch) {
+  private void put(long newSequence, FollowerPosition newPosition) {
     mark.fill((byte) 0);
-    write(mark, newSequence, newId, newNumber, newEpoch, crc);
+    write(mark, newSequence, newPosition, crc);
     file.write((newSequence & 1) * HALF, mark);
     file.sync();
   }

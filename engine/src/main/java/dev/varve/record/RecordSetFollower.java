@@ -2,6 +2,7 @@
 package dev.varve.record;
 
 import dev.varve.ClosedException;
+import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.SnapshotLostException;
@@ -27,14 +28,16 @@ import org.jspecify.annotations.Nullable;
  * records are gone, and goes on behind them.
  *
  * <p>The record that the follower stands on is {@link #length} bytes of {@link #memory} from {@link
- * #offset}, until the next poll or close. For one thread at a time; any thread may close it. Keep
- * {@link #nextNumber} to go on there later, {@linkplain Builder#from from} that number.
+ * #offset}, until the next poll or close. For one thread at a time; any thread may close it. To go
+ * on later where it was, name a {@linkplain Builder#cursor cursor} and {@link #commit}.
  *
  * {@snippet :
- * try (RecordSetFollower follower = RecordSetFollower.builder(directory, "events").open()) {
+ * try (RecordSetFollower follower =
+ *     RecordSetFollower.builder(directory, "events").cursor("billing").open()) {
  *   while (follower.poll(Duration.ofSeconds(10))) {
  *     System.out.println(follower.number() + ": " + follower.length() + " bytes");
  *   }
+ *   follower.commit();
  * }
  * }
  */
@@ -58,17 +61,57 @@ public final class RecordSetFollower implements AutoCloseable {
   /** The number of the record to begin with, which may still have to be written. */
   private final long from;
 
+  /** The first record that was deleted since the cursor was left before it; -1 once it was told. */
+  private long deleted = -1;
+
+  private @Nullable FollowerCursor cursor;
+
+  /** What a cursor says of the last record that was delivered from a file before this one. */
+  private FollowerPosition seen;
+
   private boolean looked;
   private long lastLook;
   private volatile boolean closed;
 
-  private RecordSetFollower(Builder options, SetFile file, long from) {
+  private RecordSetFollower(Builder options, List<SetFile> files, @Nullable FollowerCursor cursor) {
     this.storage = options.storage;
     this.directory = options.directory;
     this.prefix = options.prefix;
-    this.from = from;
-    this.file = file;
-    this.follower = open(file, from == Long.MAX_VALUE ? from : Math.max(0, from - file.first()));
+    this.cursor = cursor;
+    FollowerPosition kept = cursor == null ? FollowerPosition.NONE : cursor.position();
+    if (cursor == null || !kept.isSet()) {
+      this.from = Math.max(0, options.from);
+      this.file = options.first(files);
+      this.follower = open(file, start(file));
+      this.seen = new FollowerPosition(file.setId(), follower.fileId(), 0, 0);
+    } else {
+      boolean hasSeen = kept.number() > 0 && kept.epoch() > 0;
+      this.from = kept.number();
+      this.file = Builder.last(files, hasSeen ? from - 1 : from);
+      checkIsOfSet(kept, cursor);
+      this.deleted = file.first() > from ? from : -1;
+      this.follower =
+          hasSeen && file.first() < from
+              ? Follower.open(file.path(), storage, kept.at(start(file)), cursor.path())
+              : open(file, start(file));
+      this.seen = kept;
+    }
+  }
+
+  private void checkIsOfSet(FollowerPosition kept, FollowerCursor by) {
+    if (kept.setId() != file.setId()) {
+      throw new ConflictException(
+          "cursor "
+              + by.path()
+              + " is of another set than "
+              + directory.resolve(prefix)
+              + " is now; delete it, or use another name");
+    }
+  }
+
+  /** Returns the number in a file of the record to begin with there. */
+  private long start(SetFile which) {
+    return from == Long.MAX_VALUE ? from : Math.max(0, from - which.first());
   }
 
   private Follower open(SetFile which, long start) {
@@ -95,7 +138,7 @@ public final class RecordSetFollower implements AutoCloseable {
    *     polling again goes on behind what is lost
    * @throws CorruptionException as {@link Follower#poll()} does; or if a file of the set is missing
    *     or was cut
-   * @throws dev.varve.ConflictException if the next file is of another set
+   * @throws ConflictException if the next file is of another set
    * @throws dev.varve.FormatVersionException if another release wrote what is there
    * @throws dev.varve.StorageException if reading failed
    * @throws ClosedException if the follower is closed
@@ -112,13 +155,19 @@ public final class RecordSetFollower implements AutoCloseable {
    * @return false if there is none
    * @throws SnapshotLostException as {@link #poll()} does
    * @throws CorruptionException as {@link #poll()} does
-   * @throws dev.varve.ConflictException if the next file is of another set
+   * @throws ConflictException if the next file is of another set
    * @throws dev.varve.FormatVersionException if another release wrote what is there
    * @throws dev.varve.StorageException if reading failed
    * @throws ClosedException if the follower is closed, also while this waits
    */
   public boolean poll(Duration timeout) {
     long nanos = Follower.nanos(timeout);
+    if (deleted >= 0 && !closed) {
+      SnapshotLostException lost = deleted(deleted, file);
+      deleted = -1;
+      seen = new FollowerPosition(seen.setId(), seen.fileId(), file.first(), 0);
+      throw lost;
+    }
     if (follower.poll()) {
       return true;
     }
@@ -162,6 +211,7 @@ public final class RecordSetFollower implements AutoCloseable {
       long end = Math.max(told, file.first() + follower.end());
       if (end < next.first() && next.place() > file.place() + 1) {
         told = next.first();
+        seen = new FollowerPosition(file.setId(), follower.fileId(), told, 0);
         throw deleted(end, next);
       }
       if (end != next.first()) {
@@ -169,11 +219,12 @@ public final class RecordSetFollower implements AutoCloseable {
       }
       Follower opened;
       try {
-        opened = open(next, from == Long.MAX_VALUE ? 0 : Math.max(0, from - next.first()));
+        opened = open(next, from == Long.MAX_VALUE ? 0 : start(next));
       } catch (NotFoundException e) {
         behind = null; // deleted since it was seen, so there are others
         return true;
       }
+      seen = position();
       follower.close();
       follower = opened;
       file = next;
@@ -249,7 +300,42 @@ public final class RecordSetFollower implements AutoCloseable {
    * @return the number in the set, from 0
    */
   public long nextNumber() {
-    return Math.max(told, file.first() + follower.nextNumber());
+    return deleted >= 0 ? deleted : Math.max(told, file.first() + follower.nextNumber());
+  }
+
+  /**
+   * Makes the position durable under the name of the cursor: all records up to the one that the
+   * follower stands on, or has stood on last, are done with, and those that it was told are gone.
+   * Costs a sync.
+   *
+   * @throws IllegalStateException if the follower was opened without a cursor
+   * @throws dev.varve.FullException if the disk is full
+   * @throws dev.varve.StorageException if writing or syncing failed; the position before still
+   *     counts
+   * @throws dev.varve.PoisonedException if a sync of the cursor failed before
+   * @throws ClosedException if the follower is closed
+   */
+  public void commit() {
+    lock.lock();
+    try {
+      checkOpen();
+      if (cursor == null) {
+        throw new IllegalStateException(
+            name() + " has no cursor; name one when the follower is opened");
+      }
+      cursor.commit(position());
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Returns where it is, and which record it has seen before that. */
+  private FollowerPosition position() {
+    long number = nextNumber();
+    boolean isHere = follower.epoch() != 0 && number == file.first() + follower.nextNumber();
+    return isHere
+        ? new FollowerPosition(file.setId(), follower.fileId(), number, follower.epoch())
+        : seen.at(number);
   }
 
   /**
@@ -329,8 +415,8 @@ public final class RecordSetFollower implements AutoCloseable {
   }
 
   /**
-   * Closes the follower; views of records are void then. A poll that waits ends with {@link
-   * ClosedException}. Closing again has no effect.
+   * Closes the follower without a commit; views of records are void then. A poll that waits ends
+   * with {@link ClosedException}. Closing again has no effect.
    */
   @Override
   public void close() {
@@ -338,6 +424,11 @@ public final class RecordSetFollower implements AutoCloseable {
     lock.lock();
     try {
       follower.close();
+      FollowerCursor mark = cursor;
+      if (mark != null) {
+        cursor = null;
+        mark.close();
+      }
     } finally {
       lock.unlock();
     }
@@ -351,6 +442,7 @@ public final class RecordSetFollower implements AutoCloseable {
     private final String prefix;
     private Storage storage = Storage.real();
     private long from = FROM_START;
+    private @Nullable String cursor;
 
     Builder(Path directory, String prefix) {
       this.directory = Objects.requireNonNull(directory, "directory");
@@ -405,30 +497,65 @@ public final class RecordSetFollower implements AutoCloseable {
     }
 
     /**
+     * Begins where the follower of this name has last {@linkplain RecordSetFollower#commit
+     * committed}, if it has; else where this builder says otherwise. If records behind that
+     * position were deleted meanwhile, the first poll tells which. The position is kept in a file
+     * {@code PREFIX.cursor-C} beside the files of the set, which is created if it does not exist.
+     *
+     * @param name 1 to 64 letters, digits, {@code -} and {@code _} of ASCII
+     * @return this builder
+     * @throws IllegalArgumentException if the name has other characters or another length
+     */
+    public Builder cursor(String name) {
+      this.cursor = FollowerCursor.checkName(name);
+      return this;
+    }
+
+    /**
      * Opens the follower.
      *
      * @return a follower that the caller closes
      * @throws NotFoundException if the directory does not exist, or has no file of a set of this
      *     name
-     * @throws SnapshotLostException if the record to begin with was deleted
-     * @throws dev.varve.ConflictException if files of these names are not of one set
-     * @throws CorruptionException if the header of a file is damaged
+     * @throws SnapshotLostException if the record to begin with was deleted; or if a record that
+     *     the cursor says was seen was lost
+     * @throws dev.varve.BusyException if a follower has the cursor open, in any process
+     * @throws ConflictException if files of these names are not of one set, or the cursor is of
+     *     another set that had the name
+     * @throws CorruptionException if the header of a file is damaged, or the cursor is
      * @throws dev.varve.FormatVersionException if another release wrote it
      */
     public RecordSetFollower open() {
-      while (true) {
-        List<SetFile> files = SetFile.list(storage, directory, prefix);
-        if (files.isEmpty()) {
-          throw ShardNames.notFound("set", SetFile.path(directory, prefix, 1));
-        }
-        try {
-          return new RecordSetFollower(this, first(files), Math.max(0, from));
-        } catch (NotFoundException e) {
-          if (files.equals(SetFile.list(storage, directory, prefix))) {
-            throw e;
+      List<SetFile> files = files();
+      FollowerCursor mark =
+          cursor == null ? null : FollowerCursor.open(storage, directory.resolve(prefix), cursor);
+      RecordSetFollower opened = null;
+      try {
+        while (opened == null) {
+          try {
+            opened = new RecordSetFollower(this, files, mark);
+          } catch (NotFoundException e) {
+            List<SetFile> before = files;
+            files = files();
+            if (files.equals(before)) {
+              throw e;
+            }
           }
         }
+        return opened;
+      } finally {
+        if (opened == null && mark != null) {
+          mark.close();
+        }
       }
+    }
+
+    private List<SetFile> files() {
+      List<SetFile> files = SetFile.list(storage, directory, prefix);
+      if (files.isEmpty()) {
+        throw ShardNames.notFound("set", SetFile.path(directory, prefix, 1));
+      }
+      return files;
     }
 
     /** Returns the file to begin with. */
@@ -449,12 +576,18 @@ public final class RecordSetFollower implements AutoCloseable {
                 + first.first()
                 + " on, or fromStart()");
       }
+      return last(files, from);
+    }
+
+    /** Returns the last file that does not begin behind a number, or the first one. */
+    private static SetFile last(List<SetFile> files, long number) {
+      SetFile last = files.getFirst();
       for (SetFile file : files) {
-        if (file.first() <= from) {
-          first = file;
+        if (file.first() <= number) {
+          last = file;
         }
       }
-      return first;
+      return last;
     }
   }
 }

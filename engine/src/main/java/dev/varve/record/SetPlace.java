@@ -20,6 +20,12 @@ record SetPlace(long setId, long first, long created) {
   static final SetPlace NONE = new SetPlace(0, 0, 0);
   private static final Pattern NAME = Pattern.compile("(.+)-([0-9]{6,18})\\.vrec");
 
+  /** Returns how the names of the set begin that a file is of by its name, or null if of none. */
+  static @Nullable String prefix(Path file) {
+    Matcher name = NAME.matcher(String.valueOf(file.getFileName()));
+    return name.matches() ? name.group(1) : null;
+  }
+
   /**
    * Looks at the files beside one: they have the id, and its records begin where those of the file
    * before end, or end where those of the file behind begin.

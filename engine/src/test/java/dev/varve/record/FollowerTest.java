@@ -714,8 +714,8 @@ class FollowerTest {
       follower.commit();
     }
     try (FollowerCursor cursor = FollowerCursor.open(storage, RecordSamples.FILE, "c")) {
-      assertThat(cursor.number()).isEqualTo(2);
-      assertThat(cursor.epoch()).isOne();
+      assertThat(cursor.position().number()).isEqualTo(2);
+      assertThat(cursor.position().epoch()).isOne();
     }
     RecordSamples.put(storage, RecordSamples.FILE, before);
     try (RecordWriter again = RecordSamples.writer(storage).append()) {
@@ -738,6 +738,7 @@ class FollowerTest {
     byte[] later = cursor(storage, 100);
     RecordSamples.put(storage, RecordSamples.DIR.resolve("f.vrec.cursor-c.new"), later);
     RecordSamples.put(storage, RecordSamples.DIR.resolve("g.vrec.cursor-c"), later);
+    RecordSamples.put(storage, RecordSamples.DIR.resolve("f.cursor-c"), later);
     assertThat(nextEpoch(storage)).isEqualTo(before + 2);
     RecordSamples.put(storage, CURSOR, later);
     assertThat(nextEpoch(storage)).isEqualTo(101);
@@ -753,7 +754,7 @@ class FollowerTest {
   /** Returns a cursor that says an epoch. */
   private static byte[] cursor(SimulatedStorage storage, long epoch) {
     try (FollowerCursor cursor = FollowerCursor.open(storage, RecordSamples.FILE, "made")) {
-      cursor.commit(1, 1, epoch);
+      cursor.commit(new FollowerPosition(0, 1, 1, epoch));
     }
     byte[] bytes = RecordSamples.content(storage, RecordSamples.DIR.resolve("f.vrec.cursor-made"));
     storage.delete(RecordSamples.DIR.resolve("f.vrec.cursor-made"));

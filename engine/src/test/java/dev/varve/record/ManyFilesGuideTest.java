@@ -7,12 +7,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The example of the guide to many record files. */
+/** The examples of the guide to many record files. */
 class ManyFilesGuideTest {
   private static final int RECORDS = 100;
   private static final int PASSES = 5;
@@ -43,6 +44,37 @@ class ManyFilesGuideTest {
       while (cursor.next()) {
         train(cursor.memory(), cursor.offset(), cursor.length());
       }
+    }
+  }
+
+  private void use(MemorySegment record) {
+    seen.merge(record.get(ValueLayout.JAVA_BYTE, 0), 1, Integer::sum);
+  }
+
+  @Test
+  void followsASet() {
+    try (RecordSetWriter writer =
+        RecordSetWriter.builder(directory, "events").acknowledge(Acknowledge.EACH).append()) {
+      for (int part = 0; part < 2; part++) {
+        for (int i = 0; i < RECORDS; i++) {
+          writer.append(new byte[] {(byte) i});
+        }
+        writer.rotate();
+        follow();
+        for (int i = 0; i < RECORDS; i++) {
+          assertThat(seen).containsEntry((byte) i, part + 1);
+        }
+      }
+    }
+  }
+
+  private void follow() {
+    try (RecordSetFollower follower =
+        RecordSetFollower.builder(directory, "events").cursor("billing").open()) {
+      while (follower.poll(Duration.ofMillis(100))) {
+        use(follower.segment());
+      }
+      follower.commit(); // the next follower of this name goes on behind
     }
   }
 

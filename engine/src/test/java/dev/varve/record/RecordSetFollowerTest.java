@@ -4,12 +4,14 @@ package dev.varve.record;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.varve.BusyException;
 import dev.varve.ClosedException;
 import dev.varve.ConflictException;
 import dev.varve.CorruptionException;
 import dev.varve.NotFoundException;
 import dev.varve.SnapshotLostException;
 import dev.varve.file.FileAccess;
+import dev.varve.file.SimulatedCrash;
 import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
@@ -19,6 +21,7 @@ import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
@@ -396,6 +399,254 @@ class RecordSetFollowerTest {
     assertThat(failure.get()).isNull();
     assertThat(delivered.get() + gone.get()).isEqualTo(records);
     assertThat(delivered.get()).isPositive();
+  }
+
+  @Test
+  void aCursorGoesOnWhereItWas() {
+    Random random = new Random(7);
+    long next = 0;
+    for (int session = 0; session < 4; session++) {
+      try (RecordSetWriter writer = writer(storage, DIR).append()) {
+        for (int step = 0; step < 10; step++) {
+          append(writer, random.nextInt(60));
+          if (random.nextInt(3) == 0) {
+            writer.rotate();
+          }
+          writer.flush();
+          try (RecordSetFollower follower = follower().cursor("c").fromEnd().fromStart().open()) {
+            assertThat(follower.nextNumber()).isEqualTo(next);
+            int most = random.nextInt(3) == 0 ? Integer.MAX_VALUE : random.nextInt(60);
+            for (int i = 0; i < most && poll(follower); i++) {
+              check(follower, next++);
+            }
+            follower.commit();
+            if (random.nextBoolean() && poll(follower)) {
+              check(follower, next); // and is not committed
+            }
+          }
+        }
+      }
+    }
+    assertThat(next).isGreaterThan(300);
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      drain(follower, next);
+      assertThatThrownBy(() -> follower().cursor("c").open()).isInstanceOf(BusyException.class);
+      // Another cursor is another matter.
+      try (RecordSetFollower other = follower().cursor("d").open()) {
+        assertThat(other.nextNumber()).isZero();
+      }
+    }
+    try (RecordSetFollower follower = follower().open()) {
+      assertThatThrownBy(follower::commit)
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("has no cursor");
+    }
+  }
+
+  /** At the end of a file, whether the next one was come to or not, and whether it is there. */
+  @Test
+  void aCursorBetweenFiles() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 5);
+      writer.flush();
+      try (RecordSetFollower follower = follower().cursor("before").open();
+          RecordSetFollower behind = follower().cursor("behind").open()) {
+        assertThat(drain(follower, 0)).isEqualTo(5);
+        follower.commit();
+        writer.rotate();
+        assertThat(drain(behind, 0)).isEqualTo(5);
+        assertThat(behind.file()).isEqualTo(SetFile.path(DIR, "log", 2));
+        behind.commit();
+      }
+      for (String name : List.of("before", "behind")) {
+        try (RecordSetFollower follower = follower().cursor(name).open()) {
+          assertThat(follower.nextNumber()).isEqualTo(5);
+          assertThat(poll(follower)).isFalse();
+          follower.commit();
+        }
+      }
+      assertThat(position("behind")).isEqualTo(position("before"));
+      assertThat(position("behind").epoch()).isOne();
+      append(writer, 5);
+      writer.flush();
+      storage.delete(SetFile.path(DIR, "log", 1));
+      for (String name : List.of("before", "behind")) {
+        try (RecordSetFollower follower = follower().cursor(name).open()) {
+          assertThat(drain(follower, 5)).isEqualTo(10);
+        }
+      }
+    }
+  }
+
+  private FollowerPosition position(String name) {
+    try (FollowerCursor cursor = FollowerCursor.open(storage, DIR.resolve("log"), name)) {
+      return cursor.position();
+    }
+  }
+
+  /** A file that power loss brings back is not taken for one that was seen. */
+  @Test
+  void aCursorBehindFilesThatComeBack() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 400);
+    }
+    List<SetFile> files = SetFile.list(storage, DIR, "log");
+    List<byte[]> contents = new ArrayList<>();
+    try (RecordSetFollower before = follower().cursor("before").open();
+        RecordSetFollower follower = follower().cursor("c").open()) {
+      assertThat(before.poll()).isTrue();
+      before.commit();
+      while (follower.nextNumber() <= files.get(1).first()) {
+        assertThat(poll(follower)).isTrue();
+      }
+      for (SetFile file : files.subList(0, 3)) {
+        contents.add(RecordSamples.content(storage, file.path()));
+        storage.delete(file.path());
+      }
+      assertThatThrownBy(() -> drain(follower, follower.nextNumber()))
+          .isInstanceOf(SnapshotLostException.class);
+      follower.commit();
+    }
+    try (RecordSetFollower before = follower().cursor("before").open()) {
+      assertThatThrownBy(before::poll).isInstanceOf(SnapshotLostException.class);
+      before.commit();
+    }
+    for (int i = 0; i < 3; i++) {
+      RecordSamples.put(storage, files.get(i).path(), contents.get(i));
+    }
+    for (String name : List.of("before", "c")) {
+      try (RecordSetFollower follower = follower().cursor(name).open()) {
+        assertThat(drain(follower, files.get(3).first())).isEqualTo(400);
+      }
+    }
+  }
+
+  @Test
+  void aCursorTellsOnceWhatWasDeletedSince() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 400);
+    }
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      for (int i = 0; i < 7; i++) {
+        assertThat(follower.poll()).isTrue();
+      }
+      follower.commit();
+    }
+    List<SetFile> files = SetFile.list(storage, DIR, "log");
+    storage.delete(files.get(0).path());
+    storage.delete(files.get(1).path());
+    long first = files.get(2).first();
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      follower.commit();
+      assertThat(follower.nextNumber()).isEqualTo(7);
+    }
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      assertThatThrownBy(follower::poll)
+          .isInstanceOf(SnapshotLostException.class)
+          .hasMessageContaining("the records 7 to " + (first - 1) + " were deleted");
+      assertThat(follower.nextNumber()).isEqualTo(first);
+      follower.commit();
+    }
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      assertThat(drain(follower, first)).isEqualTo(400);
+      follower.commit();
+    }
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      assertThat(poll(follower)).isFalse();
+      assertThat(follower.nextNumber()).isEqualTo(400);
+    }
+  }
+
+  @Test
+  void aCursorOfAnotherSetIsRefused() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+    }
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      assertThat(follower.poll()).isTrue();
+      follower.commit();
+    }
+    Path first = SetFile.path(DIR, "log", 1);
+    storage.delete(first);
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+    }
+    assertThatThrownBy(() -> follower().cursor("c").open())
+        .isInstanceOf(ConflictException.class)
+        .hasMessageContaining("is of another set");
+    assertThatThrownBy(() -> follower().cursor("a/b")).isInstanceOf(IllegalArgumentException.class);
+    // It is closed where opening failed.
+    storage.delete(DIR.resolve("log.cursor-c"));
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      assertThat(follower.poll()).isTrue();
+      follower.commit();
+    }
+  }
+
+  /** Each record is there as soon as it was appended, over rotations, and after a kill. */
+  @Test
+  void eachRecordIsThereAtOnce() {
+    SimulatedStorage other = storage.otherProcess();
+    long next = 0;
+    RecordSetWriter writer = each(other).append();
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      for (int i = 0; i < 300; i++) {
+        writer.append(record(next));
+        assertThat(poll(follower)).as("record %d", next).isTrue();
+        check(follower, next++);
+      }
+      assertThat(SetFile.list(storage, DIR, "log")).hasSizeGreaterThan(3);
+      follower.commit();
+    }
+    writer.append(record(next));
+    other.kill();
+    assertThatThrownBy(writer::close).isInstanceOf(SimulatedCrash.class);
+    try (RecordSetFollower follower = follower().cursor("c").open();
+        RecordSetWriter again = each(storage.otherProcess()).append()) {
+      assertThat(again.count()).isEqualTo(next + 1);
+      again.append(record(next + 1));
+      assertThat(drain(follower, next)).isEqualTo(next + 2);
+    }
+    assertThat(storage.list(DIR)).noneMatch(path -> path.toString().endsWith(".live"));
+  }
+
+  private static RecordSetWriterBuilder each(Storage storage) {
+    return writer(storage, DIR).acknowledge(Acknowledge.EACH).runBytes(6000);
+  }
+
+  /** What power loss took, and others took its numbers: a cursor does not go on behind that. */
+  @Test
+  void aCursorNoticesWhatPowerLossTook() {
+    RecordSetWriter writer = each(storage).append();
+    append(writer, 100);
+    writer.sync();
+    writer.close();
+    writer = each(storage).append();
+    append(writer, 1);
+    RecordSetFollower follower = follower().cursor("c").open();
+    assertThat(drain(follower, 0)).isEqualTo(101);
+    follower.commit();
+    int noticed = 0;
+    for (SimulatedStorage state : storage.crashStates(20).toList()) {
+      boolean kept;
+      // The epoch of the writer that is lost is not taken again, how often the set is opened.
+      for (int opened = 0; opened < 3; opened++) {
+        try (RecordSetWriter next = each(state).append()) {
+          kept = next.count() > 100 + opened;
+          next.append(RecordSamples.bytes("other"));
+        }
+        if (!kept) {
+          assertThatThrownBy(
+                  () -> RecordSetFollower.builder(DIR, "log").storage(state).cursor("c").open())
+              .isInstanceOf(SnapshotLostException.class)
+              .hasMessageContaining("lost with the power");
+          noticed++;
+        }
+      }
+    }
+    assertThat(noticed).isPositive();
+    follower.close();
+    writer.close();
   }
 
   @Test

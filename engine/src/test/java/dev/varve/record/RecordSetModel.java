@@ -3,7 +3,9 @@ package dev.varve.record;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.varve.FullException;
 import dev.varve.PoisonedException;
+import dev.varve.SnapshotLostException;
 import dev.varve.VarveException;
 import dev.varve.file.Durability;
 import dev.varve.file.FaultKind;
@@ -41,19 +43,6 @@ final class RecordSetModel {
     Operation.SYNC
   };
 
-  /** One that follows file after file. */
-  private static final class Watcher {
-    final SetFile file;
-    final Follower follower;
-    long next;
-
-    Watcher(SetFile file, Follower follower, long next) {
-      this.file = file;
-      this.follower = follower;
-      this.next = next;
-    }
-  }
-
   private final Random random;
 
   /** What was done, for the message of a failure. */
@@ -86,8 +75,26 @@ final class RecordSetModel {
 
   private int kept;
   private int durable;
+
+  /** How many are in the files, where readers find them. */
+  private int written;
+
   private List<SetFile> files = List.of();
-  private @Nullable Watcher watcher;
+
+  /** Whether what was appended survives the process at once. */
+  private boolean each;
+
+  private @Nullable RecordSetFollower follower;
+
+  /** The number of the record that the follower sees next, and what it has seen before that. */
+  private long next;
+
+  private String seen = "";
+
+  /** Where the cursor is, and the record before that; -1 if nothing was committed. */
+  private long committed = -1;
+
+  private String seenThen = "";
 
   RecordSetModel(long seed) {
     this.random = new Random(seed);
@@ -148,6 +155,7 @@ final class RecordSetModel {
             case 1 -> Durability.async(AGE);
             default -> Durability.NONE;
           };
+      each = random.nextInt(3) == 0;
       try {
         writer = builder().append();
       } catch (SimulatedCrash e) {
@@ -157,7 +165,7 @@ final class RecordSetModel {
         expected(e);
         return null;
       }
-      say("opened, " + durability.level());
+      say("opened, " + durability.level() + (each ? ", each" : ""));
       recovered(writer.count(), kept);
     }
     return writer;
@@ -173,6 +181,8 @@ final class RecordSetModel {
             .storage(process)
             .durability(durability)
             .blockSize(BLOCK)
+            .acknowledge(each ? Acknowledge.EACH : Acknowledge.ON_FLUSH)
+            .runBytes(4000 + random.nextInt(8000))
             .maxFileBytes(4096 + random.nextInt(8000));
     if (random.nextInt(3) == 0) {
       builder.maxFileAge(Duration.ofSeconds(1 + random.nextInt(100)));
@@ -191,6 +201,7 @@ final class RecordSetModel {
     assertThat(count).isBetween((long) least, (long) taken.size());
     taken.subList((int) count, taken.size()).clear();
     kept = taken.size();
+    written = kept;
     checkContent();
   }
 
@@ -204,6 +215,7 @@ final class RecordSetModel {
       say("append " + length);
       try {
         assertThat(to.append(record)).isEqualTo(taken.size() - 1);
+        kept = each ? taken.size() : kept;
       } catch (SimulatedCrash e) {
         died();
         return;
@@ -232,6 +244,7 @@ final class RecordSetModel {
       boolean synced = what.equals("sync") || durability == Durability.SYNC;
       if (what.equals("flush") || what.equals("sync")) {
         kept = taken.size();
+        written = kept;
         durable = synced ? kept : durable;
       } else {
         boolean begun = !files.isEmpty() && files.getLast().first() < taken.size();
@@ -257,6 +270,7 @@ final class RecordSetModel {
     try {
       to.close();
       kept = taken.size();
+      written = kept;
       durable = durability == Durability.NONE ? durable : kept;
     } catch (SimulatedCrash e) {
       died();
@@ -305,6 +319,7 @@ final class RecordSetModel {
       int first = (int) now.getLast().first();
       assertThat(first).isLessThanOrEqualTo(taken.size());
       kept = Math.max(kept, first);
+      written = Math.max(written, first);
       durable = durability == Durability.NONE ? durable : Math.max(durable, first);
     }
     files = now;
@@ -453,7 +468,7 @@ final class RecordSetModel {
         assertThat(RecordSamples.show(bytes(reader))).isEqualTo(taken.get((int) number));
         number++;
       }
-      assertThat(number).isBetween((long) kept, (long) taken.size());
+      assertThat(number).isBetween((long) written, (long) taken.size());
       assertThat(reader.end()).isEqualTo(number);
       if (reader.first() < number) {
         long wanted = reader.first() + random.nextInt((int) (number - reader.first()));
@@ -469,70 +484,88 @@ final class RecordSetModel {
   }
 
   private void follow() {
+    RecordSetFollower at = follower();
+    if (at == null) {
+      return;
+    }
     int most = random.nextBoolean() ? random.nextInt(20) : Integer.MAX_VALUE;
-    say("follow up to " + most);
+    say("follow up to " + most + " from " + next);
     int misses = 0;
-    while (most > 0 && misses < 3) {
-      Watcher at = watcher();
-      if (at == null) {
-        return;
-      }
-      if (at.follower.poll()) {
-        assertThat(at.file.first() + at.follower.number()).isEqualTo(at.next);
-        assertThat(RecordSamples.show(at.follower.toArray())).isEqualTo(taken.get((int) at.next));
-        at.next++;
-        most--;
-        misses = 0;
-      } else if (!moveOn(at)) {
-        misses++;
-        machine.advance(Duration.ofMillis(6));
-      } else {
-        misses = 0;
-      }
-    }
-    Watcher at = watcher;
-    if (misses > 0 && at != null && writer != null) {
-      assertThat(at.next).isGreaterThanOrEqualTo(kept);
-    }
-  }
-
-  private @Nullable Watcher watcher() {
-    if (watcher == null) {
-      files = SetFile.list(machine, RecordSamples.DIR, PREFIX);
-      if (!files.isEmpty()) {
-        watch(files.get(random.nextInt(files.size())));
-      }
-    }
-    return watcher;
-  }
-
-  private void watch(SetFile file) {
-    Follower follower = Follower.builder(file.path()).storage(machine).open();
-    watcher = new Watcher(file, follower, file.first());
-  }
-
-  /** Goes to the next file once all of one was seen, also of one that was deleted meanwhile. */
-  private boolean moveOn(Watcher at) {
-    FollowerState state = at.follower.state();
-    for (SetFile file : SetFile.list(machine, RecordSamples.DIR, PREFIX)) {
-      if (file.place() > at.file.place()
-          && (state == FollowerState.CLOSED || state == FollowerState.REPLACED)) {
-        if (file.place() == at.file.place() + 1) {
-          assertThat(file.first()).isEqualTo(at.next);
+    while (most > 0 && misses < 4) {
+      try {
+        if (at.poll()) {
+          assertThat(at.number()).isEqualTo(next);
+          seen = RecordSamples.show(at.toArray());
+          assertThat(seen).isEqualTo(taken.get((int) next));
+          next++;
+          most--;
+          misses = 0;
+        } else {
+          misses++;
+          machine.advance(Duration.ofMillis(6));
         }
-        stopFollowing();
-        watch(file);
-        return true;
+      } catch (SnapshotLostException e) {
+        assertThat(retaining).isTrue();
+        assertThat(e).hasMessageContaining("the records " + next + " to ");
+        assertThat(at.nextNumber()).isGreaterThan(next);
+        assertThat(at.nextNumber()).isLessThanOrEqualTo(files.getLast().first());
+        next = at.nextNumber();
+        seen = "";
+      }
+      assertThat(at.nextNumber()).isEqualTo(next);
+    }
+    if (misses > 0 && writer != null) {
+      assertThat(next).isGreaterThanOrEqualTo(kept);
+    }
+    int dice = random.nextInt(4);
+    if (dice == 0) {
+      at.commit();
+      say("commit " + next);
+      committed = next;
+      seenThen = seen;
+    } else if (dice == 1) {
+      stopFollowing();
+    }
+  }
+
+  private @Nullable RecordSetFollower follower() {
+    if (follower == null && !SetFile.list(machine, RecordSamples.DIR, PREFIX).isEmpty()) {
+      boolean there = committed <= taken.size();
+      boolean same =
+          there && (seenThen.isEmpty() || taken.get((int) committed - 1).equals(seenThen));
+      RecordSetFollower.Builder builder =
+          RecordSetFollower.builder(RecordSamples.DIR, PREFIX).storage(machine).cursor("w");
+      try {
+        follower = builder.open();
+        next = follower.nextNumber();
+        if (committed >= 0) {
+          boolean deleted =
+              SetFile.list(machine, RecordSamples.DIR, PREFIX).getFirst().first() >= committed;
+          assertThat(same || deleted).as("seen %s before %d", seenThen, committed).isTrue();
+          assertThat(next).isEqualTo(committed);
+        }
+        seen = committed >= 0 ? seenThen : "";
+      } catch (SnapshotLostException e) {
+        // Where the power took what was seen the numbers are others' now, or nobody's yet.
+        assertThat(e).hasMessageContaining("lost with the power");
+        assertThat(same).as("%s", e).isFalse();
+        say("cursor of lost records");
+        machine.delete(RecordSamples.DIR.resolve(PREFIX + ".cursor-w"));
+        machine.syncDirectory(RecordSamples.DIR);
+        committed = -1;
+        seenThen = "";
+      } catch (FullException e) {
+        assertThat(full).as("%s", e).isTrue(); // the cursor is a file, too
       }
     }
-    return false;
+    return follower;
   }
 
   private void stopFollowing() {
-    Watcher at = watcher;
+    RecordSetFollower at = follower;
     if (at != null) {
-      watcher = null;
-      at.follower.close();
+      follower = null;
+      at.close();
     }
   }
 
@@ -545,6 +578,7 @@ final class RecordSetModel {
       try {
         last.close();
         kept = taken.size();
+        written = kept;
       } catch (SimulatedCrash | VarveException e) {
         say("could not close");
       }
