@@ -517,6 +517,7 @@ class ShardedWriterTest {
   @Test
   void workersDoNotWaitForThemselves() {
     try (ShardedWriter writer = builder().shards(1).queuedTasks(1).batchBytes(64).create()) {
+      RecordProducer producer = writer.producer();
       CountDownLatch go = new CountDownLatch(1);
       storage.afterEachEffect(s -> await(() -> go.getCount() == 0));
       CompletableFuture<?> chained =
@@ -529,6 +530,7 @@ class ShardedWriterTest {
                     }
                     assertThatThrownBy(writer::flush).isInstanceOf(IllegalStateException.class);
                     assertThatThrownBy(writer::close).isInstanceOf(IllegalStateException.class);
+                    assertThatThrownBy(producer::close).isInstanceOf(IllegalStateException.class);
                   });
       go.countDown();
       chained.join();
