@@ -86,20 +86,19 @@ class Tree {
   }
 
   private int search(MemorySegment s, long b, int first, Key key) {
-    int low = first;
-    int high = Node.count(s, b) - 1;
-    if (low > high) {
-      return ~low; // a branch with one child, whose prefix means nothing
+    int count = Node.count(s, b);
+    if (first >= count) {
+      return ~first; // a branch with one child, whose prefix means nothing
     }
     int prefix = Node.prefix(s, b);
-    if (prefix > 0) {
-      long slot = Node.slot(s, b, low);
-      int common = key.common(s, Node.key(s, b, slot), prefix);
-      if (common < prefix) {
-        boolean below = key.compareTo(s, Node.key(s, b, slot), prefix, common) < 0;
-        return below ? ~low : ~(high + 1);
-      }
-    }
+    int at = prefix > key.length() ? ~first : searchHeads(s, b, first, count, prefix, key);
+    return at >= 0 || prefix == 0 ? at : besidePrefix(s, b, first, count, prefix, key, at);
+  }
+
+  /** The same, as if the key had the prefix of the node, as each key has that is found. */
+  private int searchHeads(MemorySegment s, long b, int first, int count, int prefix, Key key) {
+    int low = first;
+    int high = count - 1;
     int head = key.head(prefix) ^ Integer.MIN_VALUE;
     while (low <= high) {
       int middle = (low + high) >>> 1;
@@ -107,7 +106,7 @@ class Tree {
       int other = (int) (slot >>> 32) ^ Integer.MIN_VALUE;
       int order = Integer.compare(head, other);
       if (order == 0) {
-        order = compare(key, s, b, slot, prefix);
+        order = compare(key, s, b, slot);
         if (order == 0) {
           return middle;
         }
@@ -121,21 +120,36 @@ class Tree {
     return ~low;
   }
 
-  /** Compares a key with that of an entry, whose first bytes are known to be the same. */
-  final int compare(Key key, MemorySegment s, long b, long slot, int from) {
+  /**
+   * Returns where a key would be that is not there: at a place that was found as if it had the
+   * prefix; or below or above all keys, if it has not. That is looked at last, and only of such
+   * keys, since it mostly costs a cache miss.
+   */
+  private static int besidePrefix(
+      MemorySegment s, long b, int first, int count, int prefix, Key key, int at) {
+    long any = Node.key(s, b, Node.slot(s, b, first));
+    int common = key.common(s, any, prefix);
+    if (common == prefix) {
+      return at;
+    }
+    return key.compareTo(s, any, prefix, common) < 0 ? ~first : ~count;
+  }
+
+  /** Compares a key with that of an entry. */
+  final int compare(Key key, MemorySegment s, long b, long slot) {
     if (!Node.isLong(slot)) {
-      return key.compareTo(s, Node.key(s, b, slot), Node.keyBytes(slot), from);
+      return key.compareTo(s, Node.key(s, b, slot), Node.keyBytes(slot), 0);
     }
     long run = Node.keyRun(s, b, slot);
     long page = s.get(LE_LONG_UNALIGNED, run);
     int length = keyLength(s, run);
     MemorySegment rs = run(s, run, Node.KEY_RUN, length);
-    return key.compareTo(rs, pages.offset(page) + Node.CONTENT, length, from);
+    return key.compareTo(rs, pages.offset(page) + Node.CONTENT, length, 0);
   }
 
   /** Whether the key of an entry is this one. */
   final boolean isKey(MemorySegment s, long b, int i, Key key) {
-    return compare(key, s, b, Node.slot(s, b, i), 0) == 0;
+    return compare(key, s, b, Node.slot(s, b, i)) == 0;
   }
 
   /** Copies the key of an entry. */

@@ -242,7 +242,7 @@ final class TreeWriter extends Tree {
     }
     MemorySegment s = path.segment[path.depth];
     long b = path.offset[path.depth];
-    return compare(key, s, b, Node.slot(s, b, Node.count(s, b) - 1), 0) > 0;
+    return compare(key, s, b, Node.slot(s, b, Node.count(s, b) - 1)) > 0;
   }
 
   // Putting.

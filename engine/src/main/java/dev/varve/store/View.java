@@ -217,7 +217,7 @@ abstract class View {
       MemorySegment s = cursor.segment();
       long b = cursor.offset();
       int last = Node.count(s, b) - 1;
-      if (end != null && tree.compare(end, s, b, Node.slot(s, b, last), 0) <= 0) {
+      if (end != null && tree.compare(end, s, b, Node.slot(s, b, last)) <= 0) {
         int at = tree.search(s, b, end);
         return count + Math.max(0, (at < 0 ? ~at : at) - cursor.index());
       }
