@@ -42,6 +42,10 @@ final class DataBlock implements AutoCloseable {
   private long end;
   private int stride;
 
+  /** Keeps the load that fetches a frame from being optimized away. */
+  @SuppressWarnings("UnusedVariable")
+  private int touched;
+
   void clear() {
     records = 0;
     first = -1;
@@ -128,7 +132,8 @@ final class DataBlock implements AutoCloseable {
   }
 
   /**
-   * Finds a record.
+   * Finds a record. While the table is on its way from memory, the place is fetched, too, where the
+   * frame is if all are about as long.
    *
    * @param index which one, below the number of records
    * @return where its frame begins, or -1 if the frames are not what they should be
@@ -137,6 +142,7 @@ final class DataBlock implements AutoCloseable {
     if (large) {
       return begin - 4;
     }
+    touched = memory.get(LE_INT_UNALIGNED, begin + (end - begin) * index / records);
     long entry = Integer.toUnsignedLong(memory.get(LE_INT_UNALIGNED, end + 4 * (index >> stride)));
     long at = begin + entry;
     for (long i = index & ((1L << stride) - 1); i >= 0; i--) {
