@@ -170,6 +170,9 @@ public final class Follower implements AutoCloseable {
     source.start();
     FollowerCursor mark = cursor;
     if (mark != null && mark.position().isSet()) {
+      if (mark.position().setId() != 0) {
+        throw ofAnotherFile(mark.path());
+      }
       resume(mark.position(), mark.path());
     } else if (from == Long.MAX_VALUE) {
       wanted = Long.MAX_VALUE;
@@ -183,7 +186,7 @@ public final class Follower implements AutoCloseable {
   /** Goes to a cursor's position, and makes sure that what was read before is what is there now. */
   private void resume(FollowerPosition position, Path kept) {
     if (position.fileId() != source.firstId()) {
-      throw position.setId() == 0 ? ofAnotherFile(kept) : lost(position, kept);
+      throw position.setId() == 0 ? ofAnotherFile(kept) : lost(kept);
     }
     long number = position.number();
     wanted = number;
@@ -195,7 +198,7 @@ public final class Follower implements AutoCloseable {
               ? wanted > number || (wanted == number && epoch <= position.epoch())
               : source.next() >= number;
       if (!same) {
-        throw lost(position, kept);
+        throw lost(kept);
       }
       if (there && wanted > number) {
         // The record before the position is lost; this one is still to be delivered.
@@ -217,16 +220,14 @@ public final class Follower implements AutoCloseable {
             + " is now; delete it, or use another name");
   }
 
-  private SnapshotLostException lost(FollowerPosition position, Path kept) {
+  private SnapshotLostException lost(Path kept) {
     return new SnapshotLostException(
         "record file "
             + path
-            + " does not have the record before number "
-            + position.number()
-            + " as cursor "
+            + " does not have the record before the position of cursor "
             + kept
-            + " has seen it: it was lost with the power. Delete the cursor, and begin where it is"
-            + " right");
+            + " as the follower has seen it: it was lost with the power, or with its file. Delete"
+            + " the cursor, and begin where it is right");
   }
 
   /**

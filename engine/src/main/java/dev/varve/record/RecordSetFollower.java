@@ -165,7 +165,6 @@ public final class RecordSetFollower implements AutoCloseable {
     if (deleted >= 0 && !closed) {
       SnapshotLostException lost = deleted(deleted, file);
       deleted = -1;
-      seen = new FollowerPosition(seen.setId(), seen.fileId(), file.first(), 0);
       throw lost;
     }
     if (follower.poll()) {
@@ -211,7 +210,6 @@ public final class RecordSetFollower implements AutoCloseable {
       long end = Math.max(told, file.first() + follower.end());
       if (end < next.first() && next.place() > file.place() + 1) {
         told = next.first();
-        seen = new FollowerPosition(file.setId(), follower.fileId(), told, 0);
         throw deleted(end, next);
       }
       if (end != next.first()) {
@@ -332,10 +330,13 @@ public final class RecordSetFollower implements AutoCloseable {
   /** Returns where it is, and which record it has seen before that. */
   private FollowerPosition position() {
     long number = nextNumber();
-    boolean isHere = follower.epoch() != 0 && number == file.first() + follower.nextNumber();
-    return isHere
-        ? new FollowerPosition(file.setId(), follower.fileId(), number, follower.epoch())
-        : seen.at(number);
+    if (follower.epoch() == 0 && number == seen.number()) {
+      return seen;
+    }
+    // Where all were lost since what was seen last, epoch 0 says that nothing is to be compared.
+    boolean isHere = number == file.first() + follower.nextNumber();
+    long epoch = isHere ? follower.epoch() : 0;
+    return new FollowerPosition(file.setId(), follower.fileId(), number, epoch);
   }
 
   /**
@@ -531,6 +532,7 @@ public final class RecordSetFollower implements AutoCloseable {
           cursor == null ? null : FollowerCursor.open(storage, directory.resolve(prefix), cursor);
       RecordSetFollower opened = null;
       try {
+        files = files(); // who had the cursor before can have gone on to others
         while (opened == null) {
           try {
             opened = new RecordSetFollower(this, files, mark);

@@ -129,7 +129,7 @@ public final class RecordWriter implements AutoCloseable {
         file = options.storage().open(path, FileAccess.WRITE);
       }
       writer = new RecordWriter(path, options, lock, file, state);
-      writer.begin(state, options.acknowledge());
+      writer.begin(state, options.acknowledge(), named);
       begun = true;
     } finally {
       if (!begun) {
@@ -149,8 +149,8 @@ public final class RecordWriter implements AutoCloseable {
   }
 
   /** Takes over what a writer that died has published, and begins to publish. */
-  private void begin(WriterState state, Acknowledge acknowledge) {
-    long epoch = Salvage.into(part, storage, file, state);
+  private void begin(WriterState state, Acknowledge acknowledge, Path named) {
+    long epoch = Salvage.into(part, storage, file, state, named);
     if (timer != null && group != null && part.sealed() > state.end()) {
       group.appended(storage);
     }

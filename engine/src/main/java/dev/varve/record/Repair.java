@@ -274,7 +274,7 @@ final class Repair {
             0,
             0);
     try (PartWriter writer = new PartWriter(storage, file, state, options)) {
-      Salvage.into(writer, storage, file, state);
+      Salvage.into(writer, storage, file, state, file.path());
       writer.finish(true);
       LiveFile.retire(storage, file.path());
       return state.before() + writer.records();

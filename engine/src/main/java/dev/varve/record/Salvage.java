@@ -38,13 +38,16 @@ final class Salvage {
    * @param part goes on where recovery said, and has appended nothing
    * @param records the file that the part is in
    * @param state what recovery said
+   * @param named the path that leads to the file, maybe by a link; cursors of its set are beside
+   *     that
    * @return the epoch of the writer that goes on, which the part is set to: above all that the
    *     file, a live file or a cursor says, also where power loss has taken what was of these
    * @throws CorruptionException if the file that published the records is damaged
    * @throws FormatVersionException if another release wrote it, in this boot
    * @throws dev.varve.FullException if the disk is full; nothing is lost
    */
-  static long into(PartWriter part, Storage storage, StorageFile records, WriterState state) {
+  static long into(
+      PartWriter part, Storage storage, StorageFile records, WriterState state, Path named) {
     Path path = LiveFile.path(records.path());
     long epoch = state.epoch();
     if (storage.exists(path)) {
@@ -61,6 +64,9 @@ final class Salvage {
     }
     if (!state.named()) {
       epoch = Math.max(epoch, FollowerCursor.newestEpoch(storage, records.path()) + 1);
+      if (!named.equals(records.path())) {
+        epoch = Math.max(epoch, FollowerCursor.newestEpoch(storage, named) + 1);
+      }
     }
     if (epoch > 0xffffffffL) {
       throw new IllegalStateException(

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 record SetPlace(long setId, long first, long created) {
   private static final System.Logger LOGGER = System.getLogger(SetPlace.class.getName());
   static final SetPlace NONE = new SetPlace(0, 0, 0);
-  private static final Pattern NAME = Pattern.compile("(.+)-([0-9]{6,18})\\.vrec");
+  private static final Pattern NAME = Pattern.compile("(.+)-([0-9]{6,18})\\.vrec", Pattern.DOTALL);
 
   /** Returns how the names of the set begin that a file is of by its name, or null if of none. */
   static @Nullable String prefix(Path file) {

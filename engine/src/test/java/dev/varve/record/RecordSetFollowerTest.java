@@ -16,9 +16,11 @@ import dev.varve.file.SimulatedStorage;
 import dev.varve.file.Storage;
 import dev.varve.file.StorageFile;
 import dev.varve.memory.AllocationMeter;
+import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -26,6 +28,7 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -482,6 +485,138 @@ class RecordSetFollowerTest {
     try (FollowerCursor cursor = FollowerCursor.open(storage, DIR.resolve("log"), name)) {
       return cursor.position();
     }
+  }
+
+  /** All records of a file are lost: there is nothing that the cursor could be compared with. */
+  @Test
+  void aCursorBehindAFileThatWasLost() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+      writer.rotate();
+      append(writer, 5);
+      writer.rotate();
+    }
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      for (int i = 0; i < 10; i++) {
+        assertThat(follower.poll()).isTrue();
+      }
+      follower.commit();
+    }
+    Path second = SetFile.path(DIR, "log", 2);
+    byte[] damaged = RecordSamples.content(storage, second);
+    damaged[200] ^= 1;
+    RecordSamples.put(storage, second, damaged);
+    assertThat(RecordFiles.repair(second, storage).lost()).isEqualTo(5);
+    for (int i = 0; i < 2; i++) {
+      try (RecordSetFollower follower = follower().cursor("c").open()) {
+        assertThat(follower.nextNumber()).isEqualTo(i == 0 ? 10 : 15);
+        assertThat(poll(follower)).isFalse();
+        assertThat(follower.nextNumber()).isEqualTo(15);
+        follower.commit();
+      }
+    }
+  }
+
+  /** Who had the cursor until just now has gone on to a file that is new. */
+  @Test
+  void aCursorThatMovesOnWhileItIsOpened() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+      writer.flush();
+      try (RecordSetFollower follower = follower().cursor("c").open()) {
+        drain(follower, 0);
+        follower.commit();
+      }
+      boolean[] moved = {false};
+      Storage watched =
+          before(
+              call -> {
+                if (call.equals("tryLock") && !moved[0]) {
+                  moved[0] = true;
+                  writer.rotate();
+                  append(writer, 10);
+                  writer.flush();
+                  try (RecordSetFollower follower = follower().cursor("c").open()) {
+                    drain(follower, 10);
+                    follower.commit();
+                  }
+                }
+              });
+      try (RecordSetFollower follower =
+          RecordSetFollower.builder(DIR, "log").storage(watched).cursor("c").open()) {
+        assertThat(follower.nextNumber()).isEqualTo(20);
+      }
+      assertThat(moved[0]).isTrue();
+    }
+  }
+
+  private Storage before(Consumer<String> action) {
+    return (Storage)
+        Proxy.newProxyInstance(
+            Storage.class.getClassLoader(),
+            new Class<?>[] {Storage.class},
+            (proxy, method, args) -> {
+              action.accept(method.getName());
+              try {
+                return method.invoke(storage, args);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
+  }
+
+  /** The cursors of a set are beside its names, wherever links lead. */
+  @Test
+  void aWriterOfALinkedFileSeesTheCursors(@TempDir Path directory) throws IOException {
+    Path file = SetFile.path(directory, "log", 1);
+    try (RecordSetWriter writer = writer(Storage.real(), directory).append()) {
+      append(writer, 5);
+    }
+    Path elsewhere = Files.createDirectory(directory.resolve("elsewhere")).resolve("x.vrec");
+    Files.move(file, elsewhere);
+    Files.createSymbolicLink(file, elsewhere);
+    byte[] durable = Files.readAllBytes(file);
+    RecordSetFollower.Builder builder = RecordSetFollower.builder(directory, "log").cursor("c");
+    try (RecordSetWriter writer = writer(Storage.real(), directory).append();
+        RecordSetFollower follower = builder.open()) {
+      append(writer, 5);
+      writer.flush();
+      for (int i = 0; i < 10; i++) {
+        assertThat(follower.poll(LONG)).isTrue();
+      }
+      follower.commit();
+    }
+    Files.write(file, durable); // as if the power had been lost
+    try (RecordSetWriter writer = writer(Storage.real(), directory).append()) {
+      for (int i = 0; i < 7; i++) {
+        writer.append(RecordSamples.bytes("other"));
+      }
+      writer.flush();
+      assertThatThrownBy(builder::open).isInstanceOf(SnapshotLostException.class);
+    }
+  }
+
+  /** A file can have the name that those of a set begin with. */
+  @Test
+  void aCursorOfASetIsNoneOfAFile() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+    }
+    Path file = DIR.resolve("log");
+    try (RecordWriter writer = RecordWriter.builder(file).storage(storage).create()) {
+      writer.append(record(0));
+    }
+    try (RecordSetFollower follower = follower().cursor("c").open()) {
+      assertThat(follower.poll()).isTrue();
+      follower.commit();
+    }
+    assertThatThrownBy(() -> Follower.builder(file).storage(storage).cursor("c").open())
+        .isInstanceOf(ConflictException.class);
+    try (Follower follower = Follower.builder(file).storage(storage).cursor("d").open()) {
+      assertThat(follower.poll()).isTrue();
+      follower.commit();
+    }
+    assertThatThrownBy(() -> follower().cursor("d").open()).isInstanceOf(ConflictException.class);
   }
 
   /** A file that power loss brings back is not taken for one that was seen. */
