@@ -208,12 +208,14 @@ public final class RecordSetFollower implements AutoCloseable {
         return false;
       }
       long end = Math.max(told, file.first() + follower.end());
-      if (end < next.first() && next.place() > file.place() + 1) {
-        told = next.first();
-        throw deleted(end, next);
-      }
-      if (end != next.first()) {
+      boolean isNeighbor = next.place() == file.place() + 1;
+      if (isNeighbor ? end != next.first() : end > next.first()) {
         throw missing(end, next);
+      }
+      long wanted = nextNumber();
+      if (wanted < next.first()) {
+        told = next.first();
+        throw deleted(wanted, next);
       }
       Follower opened;
       try {

@@ -212,6 +212,38 @@ class RecordSetFollowerTest {
     }
   }
 
+  /** What was deleted before the first record that is wanted is not told, nor asked for. */
+  @Test
+  void tellsNothingOfRecordsThatNobodyWanted() {
+    try (RecordSetWriter writer = writer(storage, DIR).append()) {
+      append(writer, 10);
+      writer.flush();
+      try (RecordSetFollower later = follower().from(390).open();
+          RecordSetFollower between = follower().from(11).open();
+          RecordSetFollower end = follower().fromEnd().open()) {
+        append(writer, 400);
+        writer.flush();
+        List<SetFile> files = SetFile.list(storage, DIR, "log");
+        storage.delete(files.get(0).path());
+        storage.delete(files.get(1).path());
+        long gone = files.get(1).first();
+        long left = files.get(2).first();
+        assertThat(drain(later, 390)).isEqualTo(410);
+        for (RecordSetFollower each : List.of(between, end)) {
+          long next = each == between ? 11 : 10;
+          while (next < gone) {
+            assertThat(poll(each)).isTrue();
+            check(each, next++);
+          }
+          assertThatThrownBy(() -> drain(each, gone))
+              .isInstanceOf(SnapshotLostException.class)
+              .hasMessageContaining("the records " + gone + " to " + (left - 1) + " were deleted");
+          assertThat(drain(each, left)).isEqualTo(410);
+        }
+      }
+    }
+  }
+
   /** What is appended just before a rotation that the follower then sees is not passed over. */
   @Test
   void theRestOfAFileComesBeforeTheNext() {
